@@ -1,0 +1,50 @@
+"""The exceptions of poptune, grouped by what the caller can do about them.
+
+Each message states what is required, what was received, and how to mend it, in that order.
+"""
+
+from __future__ import annotations
+
+
+class PoptuneError(Exception):
+    """Base of everything that poptune raises on purpose."""
+
+
+class ConfigurationError(PoptuneError, ValueError):
+    """An argument is wrong. Nothing has started: change the call and call again."""
+
+
+class ExperimentError(PoptuneError):
+    """An experiment's folder does not allow what was asked: restore it, or choose another."""
+
+
+class TrainableError(PoptuneError):
+    """The training code broke its contract with poptune: mend the training code."""
+
+
+class CheckpointError(PoptuneError):
+    """A checkpoint cannot be written or read."""
+
+
+class CorruptCheckpointError(CheckpointError):
+    """A checkpoint's files are missing or are not those that were written: use another checkpoint."""
+
+
+class UntrustedCheckpointError(CheckpointError):
+    """A checkpoint holds pickled objects, which run code when opened: say ``trusted=True`` to trust it."""
+
+
+class JournalError(PoptuneError):
+    """The journal cannot be written or read."""
+
+
+class ExecutorError(PoptuneError):
+    """Workers cannot be started or have been lost."""
+
+
+class InternalError(PoptuneError):
+    """Something happened that cannot happen: please report it, with this message."""
+
+
+class PoptuneWarning(UserWarning):
+    """Something that works, but probably not as it was meant."""

@@ -1,0 +1,13 @@
+"""Checkpoints: saved states of trials, how they lie in a folder, and where.
+
+`checkpoint` is what users hold, `store` where an experiment keeps them. Below them are `codec` (a
+dict in a folder) with `skeleton` (its plain values), `arrays` (its arrays) and `tensors` (the one
+place that knows torch), and `manifest` (the list of a folder's files).
+"""
+
+from __future__ import annotations
+
+from poptune.checkpoints.checkpoint import Checkpoint
+from poptune.checkpoints.store import CheckpointStore, DirectoryStore, StoredCheckpoint
+
+__all__ = ["Checkpoint", "CheckpointStore", "DirectoryStore", "StoredCheckpoint"]

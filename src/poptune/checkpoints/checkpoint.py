@@ -1,0 +1,226 @@
+"""A saved state, in memory or in a folder, that can be read as a dict or as files."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+from poptune.checkpoints.manifest import (
+    Kind,
+    Manifest,
+    check_content,
+    check_sizes,
+    copy_files,
+    deleted,
+    missing_file,
+    read_manifest,
+    remove_files,
+    walk,
+)
+from poptune.errors import CheckpointError, ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from os import PathLike
+
+    from poptune.types import CheckpointId
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Checkpoint:
+    """A saved state of a trial, made by `from_dict` or `from_directory`.
+
+    Example:
+        >>> checkpoint = Checkpoint.from_dict({"step": 3})
+        >>> checkpoint.to_dict()
+        {'step': 3}
+    """
+
+    path: Path | None = None
+    """The folder that it lies in, or None while it is only in memory. Not to be written into."""
+    id: CheckpointId | None = None
+    """Its name in the experiment, once it is stored."""
+    _data: dict[Any, Any] | None = None
+    _manifest: Manifest | None = None
+    _trusted: bool = False
+
+    @classmethod
+    def from_dict(cls, data: dict[Any, Any]) -> Checkpoint:
+        """A checkpoint of a dict, whose values may be arrays, tensors, and all that can be pickled.
+
+        They are copied when the checkpoint is stored, not now.
+        """
+        if not isinstance(data, dict):
+            raise ConfigurationError(
+                f"Checkpoint.from_dict needs a dict, not a {type(data).__name__}: wrap it, for "
+                "example "
+                'Checkpoint.from_dict({"state": value}).'
+            )
+        return cls(_data=copy.copy(data))
+
+    @classmethod
+    def from_directory(cls, path: str | PathLike[str]) -> Checkpoint:
+        """A checkpoint of all files in a folder, which must stay as they are until it is stored.
+
+        A folder that `to_directory` or `as_directory` wrote from a dict is that dict's checkpoint
+        again, unless other files were added to it.
+        """
+        folder = Path(path).expanduser().absolute()
+        if not folder.is_dir():
+            raise ConfigurationError(
+                f"Checkpoint.from_directory needs an existing folder, but {folder} is none: create "
+                "it and write the files first."
+            )
+        manifest = read_manifest(folder)
+        if manifest is None or manifest.kind == "directory" or _names(folder) - manifest.files.keys():
+            return cls(path=folder)
+        return cls(path=folder, _manifest=manifest)
+
+    @classmethod
+    def from_store(
+        cls, path: Path, *, checkpoint_id: CheckpointId | None = None, trusted: bool = False
+    ) -> Checkpoint:
+        """For stores: a checkpoint that `write` has written to `path`.
+
+        Args:
+            path: Its folder.
+            checkpoint_id: Its name in the experiment.
+            trusted: The run itself wrote it, so that its pickled objects may be opened.
+
+        Raises:
+            CheckpointError: It was deleted.
+            CorruptCheckpointError: Its manifest is missing or malformed.
+        """
+        manifest = read_manifest(path)
+        if manifest is None:
+            raise missing_file("with its manifest", path)
+        return cls(path=path, id=checkpoint_id, _manifest=manifest, _trusted=trusted)
+
+    def to_dict(self, *, trusted: bool = False, verify: bool = True) -> dict[Any, Any]:
+        """The dict; of a folder's checkpoint, the bytes of each file by its relative path.
+
+        Arrays and tensors of a stored checkpoint are private views of its file: what is written
+        into them never reaches it. Tensors come back on the CPU, JAX arrays as numpy arrays.
+
+        Args:
+            trusted: Open pickled objects, which runs code of whoever wrote the checkpoint. Inside
+                the run that wrote it there is no need to say so.
+            verify: Compare each file with its checksum.
+
+        Raises:
+            UntrustedCheckpointError: It holds pickled objects and is not trusted.
+            CorruptCheckpointError: Its files are not those that were written.
+            CheckpointError: It was deleted, or cannot be read.
+        """
+        if self.path is None:
+            return copy.copy(self._data or {})
+        with self._os_errors_explained():
+            if self._manifest is None or self._manifest.kind == "directory":
+                return self._read_files(self.path, verify=verify)
+            from poptune.checkpoints.codec import read_dict  # noqa: PLC0415 (imports numpy: 60 ms)
+
+            return read_dict(self.path, self._manifest, trusted=trusted or self._trusted, verify=verify)
+
+    def to_directory(self, path: str | PathLike[str] | None = None) -> Path:
+        """Write the checkpoint's files to a folder of yours, which is created if need be.
+
+        Files of the same name are replaced. Without `path` the folder is a new temporary one.
+        """
+        if path is not None:
+            return self._copy_to(Path(path).expanduser().absolute())
+        folder = Path(tempfile.mkdtemp(prefix="checkpoint_"))
+        try:
+            return self._copy_to(folder)
+        except BaseException:
+            shutil.rmtree(folder)
+            raise
+
+    @contextmanager
+    def as_directory(self) -> Iterator[str]:
+        """The checkpoint as a folder, to be read only, for the length of a ``with`` block.
+
+        A checkpoint of a folder is that folder itself, without a copy.
+        """
+        if self.kind == "directory" and self.path is not None:
+            if not self.path.is_dir():
+                raise deleted(self.path)
+            if self._manifest is not None:
+                check_sizes(self._manifest, self.path)
+            yield str(self.path)
+            return
+        with tempfile.TemporaryDirectory(prefix="checkpoint_") as folder:
+            yield str(self._copy_to(Path(folder)))
+
+    def write(self, folder: Path) -> Manifest:
+        """For stores: write the checkpoint and its manifest into an empty folder.
+
+        Raises:
+            OSError: The folder cannot be written.
+            CheckpointError: A value cannot be saved, or a file cannot be read.
+        """
+        if self.path is None:
+            from poptune.checkpoints.codec import write_dict  # noqa: PLC0415 (imports numpy: 60 ms)
+
+            return write_dict(self._data or {}, folder)
+        if not self.path.is_dir():
+            raise deleted(self.path)
+        manifest = Manifest(self.kind, copy_files(self.path, folder, self._manifest))
+        manifest.write(folder)
+        return manifest
+
+    def _copy_to(self, folder: Path) -> Path:
+        if self.path is not None and folder.resolve() == self.path.resolve():
+            return folder
+        with self._os_errors_explained():
+            folder.mkdir(parents=True, exist_ok=True)
+            remove_files(folder)
+            if self.kind == "dict":
+                self.write(folder)
+            elif self.path is not None:
+                copy_files(self.path, folder, self._manifest)
+        return folder
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it is of a ``"dict"`` or of a ``"directory"``."""
+        if self.path is None:
+            return "dict"
+        return "directory" if self._manifest is None else self._manifest.kind
+
+    def _read_files(self, folder: Path, *, verify: bool) -> dict[Any, Any]:
+        names = self._manifest.files if self._manifest else sorted(_names(folder))
+        if self._manifest and verify:
+            check_sizes(self._manifest, folder)
+        contents = {name: (folder / name).read_bytes() for name in names}
+        if self._manifest and verify:
+            for name, record in self._manifest.files.items():
+                check_content(contents[name], record, name=name, folder=folder)
+        return contents
+
+    @contextmanager
+    def _os_errors_explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if self.path is not None and not self.path.is_dir():
+                raise deleted(self.path) from error
+            raise CheckpointError(
+                f"{self!r} must be read or copied, but the system says: {error}. Look to the "
+                "permissions and the space of that folder."
+            ) from error
+
+    def __repr__(self) -> str:
+        """Where it is, or which keys it has."""
+        if self.path is None:
+            return f"<Checkpoint in memory: {', '.join(map(str, self._data or {}))}>"
+        return f"<Checkpoint {self.id or self.path}>"
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in walk(folder) if path.is_file()}

@@ -1,0 +1,229 @@
+"""A dict in a folder: its plain values, its arrays in one mappable file, and the rest pickled.
+
+```
+skeleton.json         plain values, and where arrays and objects stand
+arrays.safetensors    all arrays and tensors, named by their key paths; absent where there are none
+objects.pkl           what is neither plain nor an array; absent where there is nothing
+```
+Reading runs no code that the writer chose, save what is in `objects.pkl`, and that is opened only
+for those who trust it.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+import numpy as np
+
+from poptune.checkpoints.arrays import (
+    ArrayLeaf,
+    ArraySpan,
+    array_from,
+    array_leaf,
+    as_numpy,
+    is_array,
+    map_file,
+    read_arrays,
+    write_arrays,
+)
+from poptune.checkpoints.manifest import (
+    Manifest,
+    RecordedFile,
+    check_content,
+    check_sizes,
+    missing_file,
+)
+from poptune.checkpoints.skeleton import Json, Place, SkeletonReader, SkeletonWriter
+from poptune.checkpoints.tensors import is_tensor, tensor_from, tensor_leaf
+from poptune.errors import CheckpointError, CorruptCheckpointError, UntrustedCheckpointError
+
+if TYPE_CHECKING:
+    import mmap
+    from collections.abc import Hashable
+    from pathlib import Path
+
+SKELETON_NAME = "skeleton.json"
+ARRAYS_NAME = "arrays.safetensors"
+OBJECTS_NAME = "objects.pkl"
+
+_MALFORMED = (LookupError, TypeError, ValueError, AttributeError, RuntimeError, struct.error)
+"""What the readers raise on files that no writer of ours has written."""
+
+
+def write_dict(data: dict[Any, Any], folder: Path) -> Manifest:
+    """Write a dict into an existing folder. Once this has returned, the data may change.
+
+    Raises:
+        CheckpointError: A value cannot be pickled, or the data contain themselves.
+    """
+    leaves = _Leaves()
+    skeleton = {"parts": SkeletonWriter(leaves.write).write(data)}
+    files = {}
+    if leaves.arrays:
+        with RecordedFile.create(folder / ARRAYS_NAME) as file:
+            write_arrays(file, leaves.arrays)
+        files[ARRAYS_NAME] = file.record
+    if leaves.objects:
+        skeleton["objects"] = list(map(str, leaves.object_places))
+        with RecordedFile.create(folder / OBJECTS_NAME) as file:
+            file.write(_pickle(leaves.objects, leaves.object_places))
+        files[OBJECTS_NAME] = file.record
+    with RecordedFile.create(folder / SKELETON_NAME) as file:
+        file.write(json.dumps(skeleton, allow_nan=False).encode())
+    files[SKELETON_NAME] = file.record
+    manifest = Manifest("dict", files)
+    manifest.write(folder)
+    return manifest
+
+
+class _Leaves:
+    """Takes what is not plain out of a skeleton."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, ArrayLeaf] = {}
+        self.objects: list[Any] = []
+        self.object_places: list[Place] = []
+        self._names: dict[Hashable, str] = {}
+
+    def write(self, value: Any, place: Place) -> Json:
+        value = as_numpy(value)
+        if is_array(value):
+            return {"$array": self._write_array(array_leaf(value), place)}
+        if is_tensor(value):
+            return {"$array": self._write_array(tensor_leaf(value), place)}
+        if type(value) is bytes:
+            leaf = array_leaf(np.frombuffer(value, dtype=np.uint8))
+            return {"$large_bytes": self._write_array(leaf, place)}
+        self.objects.append(value)
+        self.object_places.append(place)
+        return {"$object": len(self.objects) - 1}
+
+    def _write_array(self, leaf: ArrayLeaf, place: Place) -> Json:
+        name = self._names.get(leaf.memory)
+        if name is None:
+            name = self._names[leaf.memory] = self._free_name(str(place))
+            self.arrays[name] = leaf
+        told: dict[str, Json] = {"name": name, "library": leaf.library, "dtype": leaf.dtype}
+        if list(leaf.order) != sorted(leaf.order):
+            told["order"] = list(leaf.order)
+        return told | {trait: True for trait, is_set in leaf.traits.items() if is_set}
+
+    def _free_name(self, path: str) -> str:
+        name, copies = path, 1
+        while name in self.arrays or name == "__metadata__":
+            copies += 1
+            name = f"{path}~{copies}"
+        return name
+
+
+def _pickle(objects: list[Any], places: list[Place]) -> bytes:
+    try:
+        return _dumps(objects)
+    except Exception as error:
+        for value, place in zip(objects, places, strict=True):
+            _explain_failure(value, place)
+        paths = ", ".join(map(str, places))
+        raise CheckpointError(
+            f"A checkpoint's values must be plain, arrays, or picklable, but {paths} cannot be "
+            f"pickled together ({error!r}): leave some of them out."
+        ) from error
+
+
+def _explain_failure(value: Any, place: Place) -> None:
+    try:
+        _dumps(value)
+    except Exception as error:
+        raise CheckpointError(
+            f"A checkpoint's values must be plain, arrays, or picklable, but {place} of type "
+            f"{type(value).__module__}.{type(value).__qualname__} is not ({error!r}): leave it "
+            "out, or save what it is made from."
+        ) from error
+
+
+def _dumps(value: Any) -> bytes:
+    content: bytes = cloudpickle.dumps(value)
+    return content
+
+
+def read_dict(folder: Path, manifest: Manifest, *, trusted: bool, verify: bool = True) -> dict[Any, Any]:
+    """Read a dict that `write_dict` has written.
+
+    Its arrays are views of a private map of the array file: writable, and never written back.
+
+    Raises:
+        CorruptCheckpointError: The files are not those that were written.
+        UntrustedCheckpointError: There are pickled objects, and `trusted` is false.
+    """
+    check_sizes(manifest, folder)
+    try:
+        content = _content(folder, manifest, SKELETON_NAME, verify=verify)
+        skeleton = json.loads(content[:], parse_constant=_refuse_constant)
+        objects: list[Any] = []
+        if places := skeleton.get("objects"):
+            _require_trust(trusted, places, folder)
+            objects = _unpickle(_content(folder, manifest, OBJECTS_NAME, verify=verify), folder)
+        spans: dict[str, ArraySpan] = {}
+        if ARRAYS_NAME in manifest.files:
+            spans = read_arrays(_content(folder, manifest, ARRAYS_NAME, verify=verify))
+        readers = {
+            "$array": lambda told: _read_array(told, spans),
+            "$large_bytes": lambda told: spans[told["name"]].raw.tobytes(),
+            "$object": objects.__getitem__,
+        }
+        data = SkeletonReader(readers).read(skeleton["parts"])
+        if not isinstance(data, dict):
+            raise TypeError(f"the root must be a dict, not a {type(data).__name__}")
+    except _MALFORMED as error:
+        raise CorruptCheckpointError(
+            f"The files of checkpoint {folder} must be those that poptune wrote, but they are "
+            f"malformed ({error!r}): use another checkpoint."
+        ) from error
+    return data
+
+
+def _content(folder: Path, manifest: Manifest, name: str, *, verify: bool) -> mmap.mmap:
+    record = manifest.files[name]
+    try:
+        mapped = map_file(folder / name)
+    except FileNotFoundError as error:
+        raise missing_file(name, folder) from error
+    if verify:
+        check_content(mapped, record, name=name, folder=folder)
+    return mapped
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _require_trust(trusted: bool, places: list[str], folder: Path) -> None:
+    if not trusted:
+        raise UntrustedCheckpointError(
+            f"Checkpoint {folder} must be trusted to be opened, as it holds pickled objects at "
+            f"{', '.join(places)} and opening them runs code: if you know who wrote it, say "
+            "trusted=True."
+        )
+
+
+def _unpickle(content: mmap.mmap, folder: Path) -> list[Any]:
+    try:
+        objects: list[Any] = cloudpickle.loads(content[:])
+    except Exception as error:
+        raise CheckpointError(
+            f"The pickled objects of checkpoint {folder} need the code that they were made with, "
+            f"but opening them failed ({error!r}): make that code importable."
+        ) from error
+    return objects
+
+
+def _read_array(told: Json, spans: dict[str, ArraySpan]) -> Any:
+    span = spans[told["name"]]
+    dtype = told["dtype"]
+    shape = span.shape_as(dtype)
+    order = told.get("order", range(len(shape)))
+    if told["library"] == "torch":
+        return tensor_from(span.raw, dtype, shape=shape, order=order, traits=told)
+    return array_from(span.raw, dtype, shape).transpose(order)

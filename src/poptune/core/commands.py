@@ -1,0 +1,59 @@
+"""What the machine asks the controller to do, after the events that explain it are in the journal.
+
+Each carries the trial's incarnation, so that doing it twice, or too late, is seen and harmless.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from poptune.core.scheduler import CheckpointRef
+from poptune.types import Config, TrialId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Enter the trial's training code anew, in any worker (for a resident trial: in its own)."""
+
+    trial: TrialId
+    incarnation: int
+    config: Config
+    checkpoint: CheckpointRef | None
+    until: float | None
+    next_save: int
+    """Number of the trial's next checkpoint."""
+    resident: bool
+    """Whether the trial is suspended in a worker now, and goes on from ``checkpoint`` there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proceed:
+    """Let a trial that waits inside ``report()`` go on with the state it has."""
+
+    trial: TrialId
+    incarnation: int
+    until: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Unwind a trial's training code and free its worker."""
+
+    trial: TrialId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete:
+    """Remove a checkpoint that nothing needs any more."""
+
+    checkpoint: CheckpointRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warn:
+    """Tell the user."""
+
+    message: str
+
+
+Command = Start | Proceed | Release | Delete | Warn

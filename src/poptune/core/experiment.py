@@ -1,0 +1,320 @@
+"""The state machine of an experiment: ``handle(event) -> Step(events, commands)``.
+
+An input is folded; trials that await a decision are put to the scheduler; slots are dealt out. The step's
+events must be in the journal before its commands are carried out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from poptune.core.barriers import Barriers
+from poptune.core.commands import Command, Delete, Proceed, Release, Start, Warn
+from poptune.core.events import (
+    Completed,
+    Created,
+    Event,
+    Failed,
+    Forgotten,
+    Input,
+    Left,
+    Planned,
+    PopulationStopped,
+    Reported,
+    ResidentsLimited,
+    Restarted,
+    Resumed,
+    Returned,
+)
+from poptune.core.keeping import Keeping
+from poptune.core.population import Population, Trial
+from poptune.core.random import derived_generator
+from poptune.core.retention import Retention
+from poptune.core.scheduler import Load, Plan, Ready, Scheduler
+from poptune.core.slots import Slots
+from poptune.errors import InternalError
+from poptune.types import TrialId, TrialStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the machine must know beside the events; may differ from one session to the next.
+
+    Args:
+        slots: How many trials may run at once.
+        max_residents: How many trials may be held in memory, at least ``slots``; ``None`` sets no limit.
+        max_failures: How often a trial is restarted after a failure; -1 sets no limit.
+        fail_fast: Whether the first trial that is given up ends the experiment.
+        retention: Which checkpoints are given up.
+    """
+
+    slots: int
+    max_residents: int | None = None
+    max_failures: int = 0
+    fail_fast: bool = False
+    retention: Retention = field(default_factory=Retention)
+
+
+@dataclass(slots=True)
+class Step:
+    """What one input led to: the records to journal, then the commands to carry out."""
+
+    events: list[Event] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
+
+
+class Experiment:
+    """The machine. Holds the population, the scheduler's state, and who runs and who waits."""
+
+    def __init__(self, scheduler: Scheduler[Any], settings: Settings) -> None:
+        self.population = Population()
+        self.scheduler = scheduler
+        self.state: Any = None
+        self._settings = settings
+        self._slots = Slots(settings.slots)
+        self._barriers = Barriers()
+        self._keeping = Keeping(settings.retention)
+        self._max_residents = settings.max_residents
+        self._live: set[TrialId] = set()
+        self._warned: set[str] = set()
+        self._step = Step()
+
+    @property
+    def finished(self) -> bool:
+        """Whether no trial is live any more."""
+        return self.population.created is not None and not self._live
+
+    @property
+    def running(self) -> frozenset[TrialId]:
+        """The trials that hold a slot."""
+        return frozenset(self._slots.running)
+
+    def describe(self) -> str:
+        """Return the scheduler's own line on where it stands."""
+        return self.scheduler.describe(self.state, self.population)
+
+    def fold(self, event: Event) -> None:
+        """Take over one journaled record; decides nothing and commands nothing."""
+        self.population.apply(event)
+        match event:
+            case Created(trials=trials):
+                self.state = self.scheduler.init(trials)
+                self._live = {trial.id for trial in trials}
+            case Reported(trial=trial) | Restarted(trial=trial) | Left(trial=trial):
+                self.state = self.scheduler.fold(self.state, event, self.population)
+                if isinstance(event, Left):
+                    self._live.discard(trial)
+                self._settle(self.population[trial])
+            case Planned(plan=plan):
+                self.state = self.scheduler.fold(self.state, event, self.population)
+                for decision in plan.decisions:
+                    self._settle(self.population[decision.trial])
+            case _:
+                pass
+
+    def _settle(self, trial: Trial) -> None:
+        """Bring the derived books in line with what was folded of a trial."""
+        self._keeping.update(trial)
+        self._barriers.update(trial)
+
+    def handle(self, event: Input) -> Step:
+        """Fold an input, decide what is to be decided, and deal out the slots."""
+        self._step = Step()
+        if self._is_stale(event):
+            return self._step
+        self._record(event)
+        match event:
+            case Created(trials=trials):
+                self._decide(Ready(cause="start", trials=tuple(trial.id for trial in trials)))
+            case Reported(trial=trial):
+                self._on_report(self.population[trial], event)
+            case Returned(trial=trial):
+                self._leave(self.population[trial], TrialStatus.TERMINATED, "the function returned")
+            case Failed(trial=trial):
+                self._on_failure(self.population[trial])
+            case PopulationStopped(reason=reason):
+                self._stop_all(reason)
+            case ResidentsLimited(limit=limit):
+                self._max_residents = max(limit, self._slots.total)
+                self._make_room(0)
+            case Resumed():
+                self._resume()
+            case Completed():
+                pass
+        self._open_barriers()
+        self._dispatch()
+        return self._step
+
+    def _record(self, event: Event) -> None:
+        self.fold(event)
+        self._step.events.append(event)
+
+    def _is_stale(self, event: Input) -> bool:
+        """Whether a message is from a worker that the trial no longer belongs to."""
+        if not isinstance(event, Reported | Returned | Failed):
+            return False
+        trial = self.population[event.trial]
+        if event.incarnation > trial.incarnation:
+            raise InternalError(
+                f"Trial {trial.id} reported as incarnation {event.incarnation}, but only "
+                f"{trial.incarnation} were started. Its story: {trial!r}"
+            )
+        return event.incarnation < trial.incarnation or not trial.status.is_live
+
+    def _on_report(self, trial: Trial, event: Reported) -> None:
+        if event.stop:
+            self._leave(trial, TrialStatus.TERMINATED, event.stop, unwound=not event.waiting)
+        elif trial.arrived:
+            if not event.waiting:
+                raise InternalError(
+                    f"Trial {trial.id} passed its milestone {trial.run} without waiting: {event!r}"
+                )
+            if trial.run.barrier is None:
+                self._decide(Ready(cause="milestone", trials=(trial.id,)))
+            else:
+                self._slots.free(trial.id)
+                self._show(trial)
+        elif event.waiting:
+            self._proceed(trial)
+        self._clean(trial)
+
+    def _on_failure(self, trial: Trial) -> None:
+        self._slots.forget(trial.id)
+        limit = self._settings.max_failures
+        if limit < 0 or trial.failures <= limit:
+            self._record(Restarted(trial=trial.id, cause="failure"))
+            self._show(trial)
+            self._queue(trial)
+            return
+        self._leave(trial, TrialStatus.ERROR, "failed", unwound=True)
+        if self._settings.fail_fast:
+            self._stop_all(f"trial {trial.spec.tag} failed, and fail_fast is set")
+
+    def _leave(self, trial: Trial, status: TrialStatus, reason: str, *, unwound: bool = True) -> None:
+        if self._slots.is_resident(trial.id) and not unwound:
+            self._step.commands.append(Release(trial=trial.id))
+        self._slots.forget(trial.id)
+        self._record(Left(trial=trial.id, status=status, reason=reason))
+
+    def _stop_all(self, reason: str) -> None:
+        for trial in self.population.trials:
+            if trial.status.is_live:
+                self._leave(trial, TrialStatus.TERMINATED, reason, unwound=False)
+
+    def _resume(self) -> None:
+        for trial in self.population.trials:
+            if trial.status.is_live:
+                self._record(Restarted(trial=trial.id, cause="resumed"))
+                self._queue(trial)
+
+    def _decide(self, ready: Ready) -> None:
+        plan = self.scheduler.decide(self.state, self.population, ready, self._random)
+        self._check(plan, ready)
+        self._record(Planned(plan=plan))
+        for warning in plan.warnings:
+            self.warn(warning)
+        for decision in plan.decisions:
+            trial = self.population[decision.trial]
+            self._slots.set_pending(trial.id, load=isinstance(decision.source, Load))
+            if trial.id in self._slots.running and not self._slots.must_yield(trial):
+                self._enter(trial)
+            else:
+                self._queue(trial)
+
+    def _check(self, plan: Plan, ready: Ready) -> None:
+        answered = [decision.trial for decision in plan.decisions]
+        if sorted(answered) != sorted(ready.trials):
+            raise InternalError(
+                f"{type(self.scheduler).__name__} must answer each ready trial once: "
+                f"ready are {sorted(ready.trials)}, answered are {sorted(answered)}"
+            )
+
+    def _random(self, purpose: str, trial: TrialId) -> Any:
+        assert self.population.created is not None
+        member = self.population[trial]
+        return derived_generator(self.population.created.seed, purpose, member.index, member.decisions)
+
+    def warn(self, message: str) -> None:
+        """Tell the user something, once."""
+        if message not in self._warned:
+            self._warned.add(message)
+            self._step.commands.append(Warn(message=message))
+
+    def _open_barriers(self) -> None:
+        while members := self._barriers.pop_open():
+            self._decide(Ready(cause="milestone", trials=members))
+
+    def _queue(self, trial: Trial) -> None:
+        """Give up the slot and, unless the trial waits at a barrier, stand in line for the next."""
+        self._slots.free(trial.id)
+        self._show(trial)
+        if not trial.arrived:
+            self._slots.enqueue(trial)
+
+    def _dispatch(self) -> None:
+        while trial_id := self._slots.next():
+            trial = self.population[trial_id]
+            if not self._slots.is_resident(trial_id):
+                self._make_room(1)
+            self._slots.occupy(trial_id)
+            self._enter(trial)
+
+    def _enter(self, trial: Trial) -> None:
+        """Let a trial that holds a slot train: in its code as it stands, or from a checkpoint."""
+        resident = self._slots.is_resident(trial.id)
+        if resident and not self._slots.has_pending(trial.id):
+            self._proceed(trial)
+        else:
+            self._step.commands.append(self._start(trial, resident=resident))
+        self._slots.settle(trial.id)
+        self._show(trial)
+
+    def _proceed(self, trial: Trial) -> None:
+        self._step.commands.append(
+            Proceed(trial=trial.id, incarnation=trial.incarnation, until=trial.run.until)
+        )
+
+    def _start(self, trial: Trial, *, resident: bool) -> Start:
+        return Start(
+            trial=trial.id,
+            incarnation=trial.incarnation,
+            config=trial.config,
+            checkpoint=trial.checkpoint,
+            until=trial.run.until,
+            next_save=trial.saves + 1,
+            resident=resident,
+        )
+
+    def _make_room(self, wanted: int) -> None:
+        """Evict suspended trials, the longest-waiting first, until ``wanted`` more fit into memory."""
+        if self._max_residents is None:
+            return
+        excess = self._slots.residents + wanted - self._max_residents
+        for trial_id in self._slots.suspended() if excess > 0 else ():
+            trial = self.population[trial_id]
+            if excess > 0 and (trial.is_saved or not trial.arrived) and trial.checkpoint:
+                self._evict(trial)
+                excess -= 1
+        if excess > 0 and wanted:
+            self.warn(
+                f"More than {self._max_residents} trials are held in memory, because those that wait have "
+                "no checkpoint to go back to. Save one with each `report(..., checkpoint=...)`."
+            )
+
+    def _evict(self, trial: Trial) -> None:
+        self._slots.forget(trial.id)
+        self._step.commands.append(Release(trial=trial.id))
+        self._record(Restarted(trial=trial.id, cause="evicted"))
+        self._queue(trial)
+
+    def _clean(self, trial: Trial) -> None:
+        """Give up what retention does not keep, of this trial's and of any that nobody needs any more."""
+        given_up = self._keeping.superfluous(trial, self.population)
+        if given_up:
+            self._record(Forgotten(checkpoints=tuple(ref.id for ref in given_up)))
+            self._step.commands.extend(Delete(checkpoint=ref) for ref in given_up)
+
+    def _show(self, trial: Trial) -> None:
+        if trial.status.is_live:
+            self.population.set_status(trial, self._slots.status(trial.id))

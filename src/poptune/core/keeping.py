@@ -1,0 +1,68 @@
+"""Which checkpoints are still needed, counted as trials come to depend on them and let go of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from poptune.core.population import Population, Trial
+from poptune.core.retention import Retention
+from poptune.core.scheduler import CheckpointRef
+from poptune.types import CheckpointId, TrialId
+
+
+class Keeping:
+    """Pins the checkpoint that each trial would go back to, or ended with, whoever saved it.
+
+    An exploit makes the donor's checkpoint the recipient's own way back in the very record that decides it,
+    so the pin is there before anyone acts, and stays until the recipient has saved for itself.
+    """
+
+    def __init__(self, retention: Retention) -> None:
+        self._retention = retention
+        self._pins: Counter[CheckpointId] = Counter()
+        self._pinned_by: dict[TrialId, CheckpointRef] = {}
+        self._released: set[TrialId] = set()
+        self._values: dict[CheckpointId, float | None] = {}
+
+    def update(self, trial: Trial) -> None:
+        """Follow a trial after a record about it."""
+        before = self._pinned_by.get(trial.id)
+        now = trial.checkpoint
+        if now is not None and now.report == trial.reports and now.trial == trial.id:
+            self._values.setdefault(now.id, self._value(trial))
+        if before == now:
+            return
+        if now is not None:
+            self._pins[now.id] += 1
+            self._pinned_by[trial.id] = now
+        else:
+            self._pinned_by.pop(trial.id, None)
+        if before is not None:
+            self._pins[before.id] -= 1
+            if not self._pins[before.id]:
+                del self._pins[before.id]
+                self._released.add(before.trial)
+
+    def _value(self, trial: Trial) -> float | None:
+        attribute = self._retention.attribute
+        value = trial.metrics.get(attribute) if attribute else None
+        return float(value) if isinstance(value, int | float) else None
+
+    def is_pinned(self, checkpoint: CheckpointId) -> bool:
+        """Whether some trial stands on this checkpoint."""
+        return self._pins[checkpoint] > 0
+
+    def superfluous(self, trial: Trial, population: Population) -> list[CheckpointRef]:
+        """Return what may go, of this trial and of those whose checkpoints were lately let go of."""
+        owners = {trial.id, *self._released}
+        self._released.clear()
+        gone = [
+            ref
+            for owner in sorted(owners)
+            for ref in self._retention.superfluous(
+                population[owner].saved, self.is_pinned, lambda ref: self._values.get(ref.id)
+            )
+        ]
+        for ref in gone:
+            self._values.pop(ref.id, None)
+        return gone

@@ -1,0 +1,252 @@
+"""The population: what is known of every trial, as the fold of the journal.
+
+The machine, the live view and the results all read this one fold; none of them keeps a second truth.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from poptune.core.events import (
+    Completed,
+    Created,
+    Event,
+    Failed,
+    Forgotten,
+    Left,
+    Planned,
+    Reported,
+    Restarted,
+    TrialSpec,
+)
+from poptune.core.scheduler import CheckpointRef, Decision, Load, Run
+from poptune.types import CheckpointId, Config, Metrics, TrialId, TrialStatus
+
+
+class TrialView(Protocol):
+    """One trial as schedulers and observers see it."""
+
+    @property
+    def id(self) -> TrialId: ...
+    @property
+    def index(self) -> int: ...
+    @property
+    def config(self) -> Config: ...
+    @property
+    def status(self) -> TrialStatus: ...
+    @property
+    def iteration(self) -> int: ...
+    @property
+    def age(self) -> float:
+        """Value of the time attribute along the lineage of the present state."""
+        ...
+
+    @property
+    def score(self) -> float | None:
+        """The metric of the present state, larger is better; ``None`` before the first result."""
+        ...
+
+    @property
+    def checkpoint(self) -> CheckpointRef | None:
+        """The newest checkpoint on the lineage of the present state."""
+        ...
+
+    @property
+    def exploits(self) -> int:
+        """How often the trial has copied another."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Trial:
+    """One member of the population. Only :class:`Population` changes it."""
+
+    spec: TrialSpec
+    config: Config
+    status: TrialStatus = TrialStatus.PENDING
+    run: Run = field(default_factory=Run)
+    iteration: int = 0
+    age: float = 0.0
+    time_total_s: float = 0.0
+    score: float | None = None
+    metrics: Metrics = field(default_factory=dict)
+    checkpoint: CheckpointRef | None = None
+    saved: list[CheckpointRef] = field(default_factory=list)
+    """Its own checkpoints that still exist, oldest first."""
+    saves: int = 0
+    reports: int = 0
+    reports_at_load: int = 0
+    """How many results it had reported when it last took over, or went back to, a checkpoint."""
+    decisions: int = 0
+    failures: int = 0
+    exploits: int = 0
+    generation: int = 0
+    incarnation: int = 0
+    arrived: bool = False
+    """Whether it has reached its milestone and awaits the decision."""
+    donor: TrialId | None = None
+    superseded: list[tuple[int, int]] = field(default_factory=list)
+    """Ranges (first, last) of reports that a restart made void."""
+    error: str = ""
+    reason: str = ""
+
+    @property
+    def id(self) -> TrialId:
+        return self.spec.id
+
+    @property
+    def index(self) -> int:
+        return self.spec.index
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether going back to its checkpoint would lose nothing."""
+        return self.reports_kept == self.reports
+
+    @property
+    def reports_kept(self) -> int:
+        """How many of its reports stay valid when it goes back to its checkpoint."""
+        own = self.checkpoint is not None and self.checkpoint.trial == self.id
+        return max(self.reports_at_load, self.checkpoint.report if own and self.checkpoint else 0)
+
+
+class Population:
+    """All trials, by index and by id; changed by :meth:`apply` alone."""
+
+    def __init__(self) -> None:
+        self.created: Created | None = None
+        self.completed = False
+        self._trials: list[Trial] = []
+        self._by_id: dict[TrialId, Trial] = {}
+
+    @property
+    def trials(self) -> Sequence[Trial]:
+        return self._trials
+
+    def __getitem__(self, trial: TrialId, /) -> Trial:
+        return self._by_id[trial]
+
+    def __contains__(self, trial: object) -> bool:
+        return trial in self._by_id
+
+    def apply(self, event: Event) -> None:
+        """Fold one record."""
+        match event:
+            case Created():
+                self._create(event)
+            case Reported():
+                self._report(event)
+            case Planned(plan=plan):
+                for decision in plan.decisions:
+                    self._decide(decision)
+            case Failed():
+                trial = self._by_id[event.trial]
+                trial.failures += 1
+                trial.error = event.error
+            case Restarted():
+                self._restart(self._by_id[event.trial])
+            case Left():
+                trial = self._by_id[event.trial]
+                trial.status = event.status
+                trial.reason = event.reason
+                trial.arrived = False
+            case Forgotten():
+                self._forget(event.checkpoints)
+            case Completed():
+                self.completed = True
+            case _:
+                pass
+
+    def set_status(self, trial: Trial, status: TrialStatus) -> None:
+        """Say where a live trial is held; that is the machine's affair and no record's."""
+        trial.status = status
+
+    def _create(self, event: Created) -> None:
+        self.created = event
+        self._trials = [Trial(spec=spec, config=spec.config) for spec in event.trials]
+        self._by_id = {trial.id: trial for trial in self._trials}
+
+    def _report(self, event: Reported) -> None:
+        assert self.created is not None
+        trial = self._by_id[event.trial]
+        trial.reports += 1
+        trial.iteration = event.iteration
+        trial.metrics = event.metrics
+        trial.age = _number(event.metrics.get(self.created.time_attr), default=trial.age)
+        trial.time_total_s = _number(event.metrics.get("time_total_s"), default=trial.time_total_s)
+        trial.score = self.score(event.metrics, default=trial.score)
+        if event.checkpoint is not None:
+            trial.saves = event.checkpoint
+            trial.checkpoint = self._reference(trial, event.checkpoint)
+            trial.saved.append(trial.checkpoint)
+        trial.arrived = trial.run.until is not None and trial.age >= trial.run.until
+
+    def score(self, metrics: Metrics, *, default: float | None = None) -> float | None:
+        """Return the metric of a result so that larger is better, or the default where it has none."""
+        assert self.created is not None
+        value = metrics.get(self.created.metric) if self.created.metric else None
+        if not isinstance(value, int | float):
+            return default
+        return -float(value) if self.created.mode == "min" else float(value)
+
+    def _reference(self, trial: Trial, number: int) -> CheckpointRef:
+        name = f"checkpoint_{number:06d}"
+        return CheckpointRef(
+            id=CheckpointId(f"{trial.id}/{name}"),
+            trial=trial.id,
+            path=f"{trial.spec.folder}/{name}",
+            number=number,
+            iteration=trial.iteration,
+            age=trial.age,
+            time_total_s=trial.time_total_s,
+            score=trial.score,
+            report=trial.reports,
+        )
+
+    def _decide(self, decision: Decision) -> None:
+        trial = self._by_id[decision.trial]
+        trial.decisions += 1
+        trial.run = decision.next
+        trial.arrived = False
+        if decision.config is not None:
+            trial.config = decision.config
+        if isinstance(decision.source, Load):
+            self._load(trial, decision.source.checkpoint)
+            trial.incarnation += 1
+            trial.reports_at_load = trial.reports
+            if decision.donor is not None:
+                trial.donor = decision.donor
+                trial.exploits += 1
+                trial.generation = self._by_id[decision.donor].generation + 1
+
+    def _load(self, trial: Trial, checkpoint: CheckpointRef) -> None:
+        trial.checkpoint = checkpoint
+        trial.iteration = checkpoint.iteration
+        trial.age = checkpoint.age
+        trial.time_total_s = checkpoint.time_total_s
+        trial.score = checkpoint.score
+
+    def _restart(self, trial: Trial) -> None:
+        trial.incarnation += 1
+        if trial.is_saved:
+            return
+        trial.arrived = False
+        trial.superseded.append((trial.reports_kept + 1, trial.reports))
+        trial.reports_at_load = trial.reports
+        if trial.checkpoint is not None:
+            self._load(trial, trial.checkpoint)
+        else:
+            trial.iteration, trial.age, trial.time_total_s, trial.score = 0, 0.0, 0.0, None
+
+    def _forget(self, checkpoints: tuple[CheckpointId, ...]) -> None:
+        gone = set(checkpoints)
+        for owner in {TrialId(checkpoint.rsplit("/", 1)[0]) for checkpoint in checkpoints}:
+            trial = self._by_id[owner]
+            trial.saved = [ref for ref in trial.saved if ref.id not in gone]
+
+
+def _number(value: object, *, default: float) -> float:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else default

@@ -1,0 +1,161 @@
+"""The seam between machine and algorithm: a scheduler sees the population and answers with decisions.
+
+Barriers, slots, pins, retries and restarts are the machine's business and are written once, there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
+
+from poptune.types import CheckpointId, Config, Mode, TrialId
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from poptune.core.events import Left, Planned, Reported, Restarted, TrialSpec
+    from poptune.core.population import TrialView
+
+Random = Callable[[str, TrialId], "np.random.Generator"]
+"""``random(purpose, trial)``: a generator that no other draw can shift."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointRef:
+    """A journaled checkpoint: which state it is, and where its trial stood when it was saved."""
+
+    id: CheckpointId
+    trial: TrialId
+    path: str
+    """Folder relative to the experiment's."""
+    number: int
+    iteration: int
+    age: float
+    """Value of the time attribute."""
+    time_total_s: float
+    score: float | None
+    report: int
+    """How many results its trial had reported, this one included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Go on with the state that the trial has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Go on from a checkpoint that existed before the plan."""
+
+    checkpoint: CheckpointRef
+
+
+Source = Keep | Load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Train until the time attribute reaches ``until`` (``None``: to the end), then check in.
+
+    Trials bound for the same ``barrier`` are decided together, when all of them that still live have arrived.
+    """
+
+    until: float | None = None
+    barrier: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What one trial does next.
+
+    DESIGN's words label these: Continue = Keep, Exploit = Load of another's checkpoint, Perturb = Load of
+    one's own with a new config.
+    """
+
+    trial: TrialId
+    next: Run
+    source: Source = field(default_factory=Keep)
+    config: Config | None = None
+    """The new config; ``None`` keeps the present one."""
+    reason: str = ""
+    seen: Mapping[str, float | None] = field(default_factory=dict)
+    """The scores that the decision was based on."""
+    donor: TrialId | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What a reader of the journal, or a later fold, needs beyond the rest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One answer of a scheduler: a decision for each ready trial."""
+
+    decisions: tuple[Decision, ...]
+    warnings: tuple[str, ...] = ()
+    """Told to the user once each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Which trials await a decision, and why."""
+
+    cause: Literal["start", "milestone"]
+    trials: tuple[TrialId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What a scheduler reads from every result."""
+
+    time_attr: str = "training_iteration"
+    metric: str | None = None
+    mode: Mode | None = None
+    require_attrs: bool = False
+    """Whether a result without the metric or the time attribute is an error of its trial."""
+    checkpoints: bool = False
+    """Whether the scheduler is of no use if trials never save."""
+
+
+class PopulationView(Protocol):
+    """The population as a scheduler may see it: to read, never to change."""
+
+    @property
+    def trials(self) -> Sequence[TrialView]:
+        """All trials, by index."""
+        ...
+
+    def __getitem__(self, trial: TrialId, /) -> TrialView: ...
+
+
+State = TypeVar("State")
+
+
+class Scheduler(Protocol[State]):
+    """An algorithm. It holds no state of its own: state is folded, so that a journal can bring it back."""
+
+    @property
+    def needs(self) -> Needs:
+        """What the machine must read from results for this scheduler."""
+        ...
+
+    def for_metric(self, metric: str | None, mode: Mode | None) -> Self:
+        """Return this scheduler with the metric and mode that the ``TuneConfig`` names."""
+        ...
+
+    def init(self, trials: Sequence[TrialSpec]) -> State:
+        """Return the state before anything happened."""
+        ...
+
+    def fold(
+        self, state: State, event: Reported | Planned | Restarted | Left, population: PopulationView
+    ) -> State:
+        """Return the state after one more record; ``state`` may be changed in place."""
+        ...
+
+    def decide(self, state: State, population: PopulationView, ready: Ready, random: Random) -> Plan:
+        """Answer every ready trial, each once."""
+        ...
+
+    def describe(self, state: State, population: PopulationView) -> str:
+        """Return one line on where the algorithm stands, for the live view."""
+        ...

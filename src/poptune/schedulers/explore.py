@@ -1,0 +1,135 @@
+"""Explore: how a copied config is changed."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Protocol
+
+from poptune.errors import ConfigurationError
+from poptune.search_space import Domain, Float, Integer, Normal, Ordinal, resolve
+from poptune.types import Config
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Draw = Callable[[str], "np.random.Generator"]
+"""``draw(path)``: the generator for the hyperparameter at a dotted path."""
+
+
+class Explore(Protocol):
+    """Changes a config."""
+
+    def explore(self, config: Config, draw: Draw) -> Config:
+        """Return a changed copy; ``config`` itself stays as it is."""
+        ...
+
+
+def sample(mutation: Any, rng: np.random.Generator) -> Any:
+    """Draw a fresh value from a mutation that is not a dict."""
+    if isinstance(mutation, Domain):
+        return resolve({"value": mutation}, generator=lambda _: rng).config["value"]
+    if callable(mutation):
+        return mutation()
+    return mutation[int(rng.integers(len(mutation)))]
+
+
+def fill_missing(config: Config, mutations: Mapping[str, Any], draw: Draw, path: str = "") -> Config:
+    """Return the config with every mutated key that it lacks drawn from the key's mutation."""
+    filled = dict(config)
+    for key, mutation in mutations.items():
+        where = f"{path}{key}"
+        if isinstance(mutation, Mapping):
+            filled[key] = fill_missing(filled.get(key, {}), mutation, draw, f"{where}.")
+        elif key not in filled:
+            filled[key] = sample(mutation, draw(where))
+    return filled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Perturb:
+    """Each mutated hyperparameter, independently of the others, is resampled or moved a little.
+
+    - From an ordered list: with ``resample_probability``, or if the value is not in the list, a uniform
+      choice; else one place to the left or right, staying at an edge.
+    - From a domain or a callable: with ``resample_probability`` a fresh sample; else the value times one of
+      ``factors``, put back into the domain. An int moves by at least 1, a quantised value by at least one
+      quantum, where the bounds allow it. Zero is resampled, since no factor moves it. Bools and categories
+      change by resampling only.
+    - A dict of these: each of its keys. ``custom`` comes last, once, with the whole config.
+
+    Types are kept: an int stays an int, a float a float.
+
+    Source: Jaderberg et al. 2017, arXiv:1711.09846, section 4.1.2 ("perturb" and "resample").
+    Differs from the paper and from Ray Tune: values stay in their domain unless ``respect_bounds`` is off.
+    """
+
+    mutations: Mapping[str, Any]
+    resample_probability: float = 0.25
+    factors: Sequence[float] = (1.2, 0.8)
+    respect_bounds: bool = True
+    custom: Callable[[Config], Config] | None = None
+
+    def explore(self, config: Config, draw: Draw) -> Config:
+        explored = self._each(copy.deepcopy(config), self.mutations, draw, "")
+        if self.custom is None:
+            return explored
+        changed = self.custom(explored)
+        if not isinstance(changed, dict):
+            raise ConfigurationError(
+                f"custom_explore_fn must return the changed config, a dict, got {changed!r}: "
+                "end it with `return config`"
+            )
+        return changed
+
+    def _each(self, config: Config, mutations: Mapping[str, Any], draw: Draw, path: str) -> Config:
+        for key, mutation in mutations.items():
+            where = f"{path}{key}"
+            if isinstance(mutation, Mapping):
+                config[key] = self._each(dict(config.get(key, {})), mutation, draw, f"{where}.")
+            elif key not in config:
+                config[key] = sample(mutation, draw(where))
+            else:
+                config[key] = self._one(config[key], mutation, draw(where))
+        return config
+
+    def _one(self, value: Any, mutation: Any, rng: np.random.Generator) -> Any:
+        resample = rng.random() < self.resample_probability
+        if isinstance(mutation, list | tuple | Ordinal):
+            values = mutation.values if isinstance(mutation, Ordinal) else mutation
+            if resample or value not in values:
+                return values[int(rng.integers(len(values)))]
+            place = list(values).index(value) + (1 if rng.random() < 0.5 else -1)
+            return values[min(max(place, 0), len(values) - 1)]
+        if resample or (value == 0 and not isinstance(value, bool)):
+            return sample(mutation, rng)
+        if isinstance(value, bool) or not isinstance(value, Real):
+            return value
+        return self._scale(value, mutation, float(self.factors[int(rng.integers(len(self.factors)))]))
+
+    def _scale(self, value: Any, mutation: Any, factor: float) -> Any:
+        """Multiply; then keep the type, a minimal step, and the domain."""
+        numeric = isinstance(mutation, Float | Integer | Normal)
+        domain = mutation if numeric and self.respect_bounds else None
+        scaled = _typed(value, value * factor)
+        if domain is not None:
+            scaled = _typed(value, domain.clip(scaled))
+        quantum = _quantum(value, domain)
+        if scaled == value and factor != 1 and quantum:
+            scaled = _typed(value, value + quantum * (1 if (factor > 1) == (value > 0) else -1))
+            scaled = scaled if domain is None else _typed(value, domain.clip(scaled))
+        return scaled
+
+
+def _typed(example: Any, value: Any) -> Any:
+    kind = type(example)
+    return kind(round(value)) if isinstance(example, Integral) else kind(value)
+
+
+def _quantum(value: Any, domain: Float | Integer | Normal | None) -> float:
+    """The least distance that a value of this kind can move; 0 if any distance is possible."""
+    if domain is not None and domain.q:
+        return domain.q
+    return 1 if isinstance(value, Integral) else 0

@@ -1,0 +1,48 @@
+"""No algorithm at all: every trial trains to its end with its first config, in the order of their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from poptune.core.events import Left, Planned, Reported, Restarted, TrialSpec
+from poptune.core.scheduler import Decision, Needs, Plan, PopulationView, Random, Ready, Run
+from poptune.types import Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FIFOScheduler:
+    """Train every trial to its end: random search, grid search, or the baseline beside PBT.
+
+    Example:
+        >>> from poptune.schedulers import FIFOScheduler
+        >>> FIFOScheduler()
+        FIFOScheduler(metric=None, mode=None)
+    """
+
+    metric: str | None = None
+    mode: Mode | None = None
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(metric=self.metric, mode=self.mode)
+
+    def for_metric(self, metric: str | None, mode: Mode | None) -> FIFOScheduler:
+        return replace(self, metric=metric, mode=mode)
+
+    def init(self, trials: Sequence[TrialSpec]) -> None:
+        return None
+
+    def fold(
+        self,
+        state: None,
+        event: Reported | Planned | Restarted | Left,
+        population: PopulationView,
+    ) -> None:
+        return None
+
+    def decide(self, state: None, population: PopulationView, ready: Ready, random: Random) -> Plan:
+        return Plan(decisions=tuple(Decision(trial=trial, next=Run()) for trial in ready.trials))
+
+    def describe(self, state: None, population: PopulationView) -> str:
+        return "FIFO: every trial trains to its end"

@@ -1,0 +1,274 @@
+"""Population Based Training.
+
+Source: Jaderberg et al. 2017, "Population Based Training of Neural Networks", arXiv:1711.09846, Algorithm 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any
+
+from poptune.arguments import check_mode, reject_unknown_keywords
+from poptune.core.events import Left, Planned, Reported, Restarted, TrialSpec
+from poptune.core.population import TrialView
+from poptune.core.scheduler import (
+    Decision,
+    Load,
+    Needs,
+    Plan,
+    PopulationView,
+    Random,
+    Ready,
+    Run,
+)
+from poptune.errors import ConfigurationError
+from poptune.schedulers.exploit import Exploit, Truncation
+from poptune.schedulers.explore import Explore, Perturb, fill_missing
+from poptune.schedulers.mutations import check_mutations
+from poptune.schedulers.ranking import Ranking
+from poptune.types import Config, Mode, TrialId
+
+_BARRIER = "perturbation"
+
+NO_CHECKPOINT = (
+    "A trial should have copied a better one, but that one has saved no checkpoint, so it goes on as it is. "
+    "Population Based Training needs checkpoints: pass one to each `report(metrics, checkpoint=...)`, at "
+    "least once every perturbation_interval."
+)
+STALE_CHECKPOINT = (
+    "A trial copies a checkpoint that is older than the score it was chosen for. Save checkpoints at every "
+    "perturbation_interval (or make the interval a multiple of yours), so that the two are of one iteration."
+)
+
+
+@reject_unknown_keywords
+@dataclass(frozen=True)
+class PopulationBasedTraining:
+    """Weak trials copy strong ones and change their hyperparameters, all along the training.
+
+    At each of its milestones a trial is ranked among the population by its last score. One in the lowest
+    part takes over the checkpoint and the config of a random one in the highest part (exploit), and its
+    hyperparameters are then changed a little (explore).
+
+    Args:
+        time_attr: The metric that measures progress; must not fall while a trial trains.
+        metric: The metric to optimise. May come from the ``TuneConfig`` instead.
+        mode: ``"max"`` or ``"min"``. May come from the ``TuneConfig`` instead.
+        perturbation_interval: Units of ``time_attr`` between two milestones of a trial. The default of 60 is
+            a minute of ``time_total_s``; choose it so that a trial's score settles in between.
+        burn_in_period: No trial is perturbed before this value of ``time_attr``.
+        hyperparam_mutations: For each mutated key a list of ordered values, a domain such as
+            ``tune.uniform(...)``, a function without arguments that returns a sample, or a dict of these.
+            A mutated key that the ``param_space`` lacks gets its first value from here.
+        quantile_fraction: Size of the lowest and of the highest part, from 0 to 0.5.
+        resample_probability: Probability that a mutated key is drawn afresh instead of moved.
+        perturbation_factors: A number is multiplied by one of these, chosen at random.
+        custom_explore_fn: ``config -> config``, applied after the mutations.
+        log_config: Whether ``pbt_global.txt`` and ``pbt_policy_*.txt`` are written.
+        require_attrs: Whether a result without the metric or ``time_attr`` is an error of its trial.
+        synch: Whether all live trials meet before any is perturbed. Reproducible, but trials wait.
+        exploit: Who copies whom; the default is ``Truncation(quantile_fraction=quantile_fraction)``.
+        explore: How a config is changed; the default is :class:`Perturb` with the arguments above.
+        respect_bounds: Whether moved values are put back into their domain.
+
+    Raises:
+        ConfigurationError: An argument is out of its range, or a mutation is of no usable kind (a
+            ``ValueError``; the message names the path).
+
+    Example:
+        >>> import poptune as tune
+        >>> from poptune.schedulers import PopulationBasedTraining
+        >>> scheduler = PopulationBasedTraining(
+        ...     time_attr="training_iteration",
+        ...     perturbation_interval=5,
+        ...     hyperparam_mutations={"lr": tune.loguniform(1e-4, 1), "momentum": [0.8, 0.9, 0.99]},
+        ... )
+
+    Source: Jaderberg et al. 2017, arXiv:1711.09846, Algorithm 1 and section 4.1.
+    Differs from the paper: the defaults are those of Ray Tune. Differs from Ray Tune: a score that is not
+    finite never donates; values stay in their domain; a recipient's next milestone is one interval after
+    the checkpoint that it took over.
+    """
+
+    time_attr: str = "time_total_s"
+    metric: str | None = None
+    mode: Mode | None = None
+    perturbation_interval: float = 60.0
+    burn_in_period: float = 0.0
+    hyperparam_mutations: Mapping[str, Any] | None = None
+    quantile_fraction: float = 0.25
+    resample_probability: float = 0.25
+    perturbation_factors: Sequence[float] = (1.2, 0.8)
+    custom_explore_fn: Callable[[Config], Config] | None = None
+    log_config: bool = True
+    require_attrs: bool = True
+    synch: bool = False
+    _: KW_ONLY
+    exploit: Exploit | None = None
+    explore: Explore | None = None
+    respect_bounds: bool = True
+
+    def __post_init__(self) -> None:
+        check_mode(self.mode)
+        _check_ranges(self)
+        if not (self.hyperparam_mutations or self.custom_explore_fn or self.explore):
+            raise ConfigurationError(
+                "PopulationBasedTraining needs something to explore, got neither hyperparam_mutations nor "
+                "custom_explore_fn: write, for example, "
+                'hyperparam_mutations={"lr": tune.loguniform(1e-4, 1)}'
+            )
+        check_mutations(self.hyperparam_mutations or {})
+        Truncation(quantile_fraction=self.quantile_fraction)
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(
+            time_attr=self.time_attr,
+            metric=self.metric,
+            mode=self.mode,
+            require_attrs=self.require_attrs,
+            checkpoints=True,
+        )
+
+    def for_metric(self, metric: str | None, mode: Mode | None) -> PopulationBasedTraining:
+        for name, mine, theirs in (("metric", self.metric, metric), ("mode", self.mode, mode)):
+            if mine is not None and theirs is not None and mine != theirs:
+                raise ConfigurationError(
+                    f"{name} must be the same in TuneConfig and PopulationBasedTraining, got {theirs!r} "
+                    f"and {mine!r}: set it in one of the two"
+                )
+        both = replace(self, metric=self.metric or metric, mode=self.mode or mode)
+        if both.metric is None or both.mode is None:
+            raise ConfigurationError(
+                f"PopulationBasedTraining ranks trials, so it needs a metric and a mode, got "
+                f"metric={both.metric!r} and mode={both.mode!r}: write, for example, "
+                'TuneConfig(metric="mean_accuracy", mode="max")'
+            )
+        return both
+
+    def init(self, trials: Sequence[TrialSpec]) -> Ranking:
+        return Ranking()
+
+    def fold(
+        self,
+        state: Ranking,
+        event: Reported | Planned | Restarted | Left,
+        population: PopulationView,
+    ) -> Ranking:
+        moved = (
+            [decision.trial for decision in event.plan.decisions]
+            if isinstance(event, Planned)
+            else [event.trial]
+        )
+        for trial in moved:
+            state.update(population[trial])
+        return state
+
+    def decide(self, state: Ranking, population: PopulationView, ready: Ready, random: Random) -> Plan:
+        if ready.cause == "start":
+            decisions = tuple(self._begin(population[trial], random) for trial in ready.trials)
+            return Plan(decisions=decisions)
+        answers = [self._judge(trial, state, population, random) for trial in ready.trials]
+        warnings = tuple(dict.fromkeys(warning for _, warning in answers if warning))
+        return Plan(decisions=tuple(decision for decision, _ in answers), warnings=warnings)
+
+    def describe(self, state: Ranking, population: PopulationView) -> str:
+        exploits = sum(trial.exploits for trial in population.trials)
+        way = "synchronous" if self.synch else "asynchronous"
+        return (
+            f"PBT, {way}: {exploits} exploits, one milestone every {self.perturbation_interval:g} "
+            f"{self.time_attr}"
+        )
+
+    def _run(self, age: float) -> Run:
+        until = max(self.burn_in_period, age + self.perturbation_interval)
+        return Run(until=until, barrier=_BARRIER if self.synch else None)
+
+    def _begin(self, trial: TrialView, random: Random) -> Decision:
+        config = fill_missing(
+            trial.config,
+            self.hyperparam_mutations or {},
+            lambda path: random(f"start:{path}", trial.id),
+        )
+        return Decision(trial=trial.id, next=self._run(0.0), config=config, reason="start")
+
+    def _judge(
+        self, trial_id: TrialId, ranking: Ranking, population: PopulationView, random: Random
+    ) -> tuple[Decision, str]:
+        """Return what a trial at its milestone does, and a warning for the user, if any."""
+        trial = population[trial_id]
+        exploit = self.exploit or Truncation(quantile_fraction=self.quantile_fraction)
+        donor_id = exploit.donor(trial_id, ranking, random("donor", trial_id))
+        if donor_id is None:
+            return self._go_on(trial, "not among the lowest"), ""
+        donor = population[donor_id]
+        if donor.checkpoint is None:
+            return self._go_on(trial, f"donor {donor.id} has no checkpoint"), NO_CHECKPOINT
+        stale = donor.checkpoint.iteration != donor.iteration
+        return self._copy(trial, donor, random), STALE_CHECKPOINT if stale else ""
+
+    def _go_on(self, trial: TrialView, reason: str) -> Decision:
+        return Decision(trial=trial.id, next=self._run(trial.age), reason=reason, seen={"own": trial.score})
+
+    def _copy(self, trial: TrialView, donor: TrialView, random: Random) -> Decision:
+        assert donor.checkpoint is not None
+        explore = self.explore or Perturb(
+            mutations=self.hyperparam_mutations or {},
+            resample_probability=self.resample_probability,
+            factors=self.perturbation_factors,
+            respect_bounds=self.respect_bounds,
+            custom=self.custom_explore_fn,
+        )
+        config = explore.explore(donor.config, lambda path: random(f"explore:{path}", trial.id))
+        own = donor.id == trial.id
+        return Decision(
+            trial=trial.id,
+            next=self._run(donor.checkpoint.age),
+            source=Load(donor.checkpoint),
+            config=config,
+            reason="explores" if own else f"among the lowest; copies {donor.id}",
+            seen={
+                "own": trial.score,
+                "donor": donor.score,
+                "checkpoint": donor.checkpoint.score,
+            },
+            donor=None if own else donor.id,
+            facts={"iteration": trial.iteration, "donor_config": donor.config},
+        )
+
+
+def _check_ranges(scheduler: PopulationBasedTraining) -> None:
+    """Raise for the first argument that is out of its range."""
+    factors = scheduler.perturbation_factors
+    ok_factors = isinstance(factors, list | tuple) and factors
+    checks = [
+        (
+            "perturbation_interval",
+            "greater than 0",
+            _is_number(scheduler.perturbation_interval) and scheduler.perturbation_interval > 0,
+        ),
+        (
+            "burn_in_period",
+            "at least 0",
+            _is_number(scheduler.burn_in_period) and scheduler.burn_in_period >= 0,
+        ),
+        (
+            "resample_probability",
+            "from 0 to 1",
+            _is_number(scheduler.resample_probability) and 0 <= scheduler.resample_probability <= 1,
+        ),
+        (
+            "perturbation_factors",
+            "a tuple of positive numbers, such as (1.2, 0.8)",
+            ok_factors and all(_is_number(factor) and factor > 0 for factor in factors),
+        ),
+    ]
+    for name, requirement, ok in checks:
+        if not ok:
+            raise ConfigurationError(f"{name} must be {requirement}, got {getattr(scheduler, name)!r}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)

@@ -1,0 +1,17 @@
+"""The append-only record of all events and decisions; the only truth about an experiment."""
+
+from poptune.journal.journal import Journal, valid_results
+from poptune.journal.memory import MemoryJournal
+from poptune.journal.objects import Objects, ObjectTable, UnopenedObject, UnopenedObjects
+from poptune.journal.sqlite import SqliteJournal
+
+__all__ = [
+    "Journal",
+    "MemoryJournal",
+    "ObjectTable",
+    "Objects",
+    "SqliteJournal",
+    "UnopenedObject",
+    "UnopenedObjects",
+    "valid_results",
+]

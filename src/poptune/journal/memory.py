@@ -1,0 +1,37 @@
+"""A journal in memory, for tests and simulations. It encodes what it keeps, as the one on disk does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from poptune.core.events import Event, Reported
+from poptune.journal.objects import Objects, ObjectTable
+from poptune.journal.records import Record, decode, encode
+from poptune.types import TrialId
+
+
+class MemoryJournal:
+    """Keeps records in a list."""
+
+    def __init__(self, objects: Objects | None = None) -> None:
+        self._objects = objects if objects is not None else ObjectTable()
+        self._records: list[Record] = []
+
+    def append(self, events: Sequence[Event]) -> None:
+        self._records.extend([encode(event, self._objects) for event in events])
+
+    def read(self) -> Iterator[Event]:
+        return (decode(record, self._objects) for record in list(self._records))
+
+    def results(self, trial: TrialId) -> Iterator[Reported]:
+        for record in list(self._records):
+            if record.kind == "reported" and record.trial == trial:
+                event = decode(record, self._objects)
+                assert isinstance(event, Reported)
+                yield event
+
+    def sync(self) -> None:
+        """Do nothing: memory is as safe as it gets."""
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to release."""

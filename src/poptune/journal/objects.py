@@ -1,0 +1,119 @@
+"""Values that are no JSON, such as classes: kept in a file beside the journal, which names them by number."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import cloudpickle
+
+from poptune.errors import JournalError
+
+
+class Objects(Protocol):
+    """Numbers for values, and values for numbers."""
+
+    def number(self, value: Any) -> int:
+        """Return the number under which a value is, or is from now on, kept."""
+        ...
+
+    def value(self, number: int, text: str) -> Any:
+        """Return the value with this number; ``text`` is its ``repr`` as the journal has it."""
+        ...
+
+
+class ObjectTable:
+    """Values by number. With a path, each new one is on disk before its number is given out.
+
+    The file is a sequence of pickles: first what defines the experiment, then the values, appended one by
+    one; a torn last one was never named by the journal.
+    """
+
+    def __init__(self, values: Sequence[Any] = (), path: Path | None = None) -> None:
+        self._values = list(values)
+        self._path = path
+
+    @classmethod
+    def create(cls, path: Path, definition: Any) -> ObjectTable:
+        """Begin a file with what defines the experiment."""
+        aside = path.with_name(path.name + ".new")
+        with aside.open("wb") as file:
+            file.write(cloudpickle.dumps(definition))
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+        return cls(path=path)
+
+    @classmethod
+    def open(cls, path: Path) -> tuple[Any, ObjectTable]:
+        """Open a file, which runs the code in it; return the definition and the table.
+
+        Raises:
+            JournalError: The file is missing or is no such file.
+        """
+        values: list[Any] = []
+        whole = 0
+        try:
+            with path.open("rb") as file:
+                definition = pickle.load(file)  # noqa: S301 - the caller asked to run what is in there
+                whole = file.tell()
+                while True:
+                    try:
+                        values.append(pickle.load(file))  # noqa: S301
+                    except (EOFError, pickle.UnpicklingError):
+                        break
+                    whole = file.tell()
+            os.truncate(path, whole)
+        except (OSError, EOFError, pickle.UnpicklingError, ImportError, AttributeError) as error:
+            raise JournalError(
+                f"{path} must hold the experiment's trainable and scheduler, but cannot be opened "
+                f"({type(error).__name__}: {error}): restore with the code importable that was run before"
+            ) from error
+        return definition, cls(values, path)
+
+    def number(self, value: Any) -> int:
+        for number, kept in enumerate(self._values):
+            if kept is value or (type(kept) is type(value) and _same(kept, value)):
+                return number
+        if self._path is not None:
+            with self._path.open("ab") as file:
+                file.write(cloudpickle.dumps(value))
+        self._values.append(value)
+        return len(self._values) - 1
+
+    def value(self, number: int, text: str) -> Any:
+        if number >= len(self._values):
+            raise JournalError(f"The journal names object {number} ({text}), which objects.pkl lacks")
+        return self._values[number]
+
+
+def _same(one: Any, other: Any) -> bool:
+    try:
+        return bool(one == other)
+    except Exception:  # noqa: BLE001 - comparing is the value's own code; what does not compare is not the same
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class UnopenedObject:
+    """Stands for a value that is no JSON where no code of the experiment may run."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+class UnopenedObjects:
+    """For readers: gives placeholders and runs nothing."""
+
+    def number(self, value: Any) -> int:
+        raise JournalError(f"A journal opened for reading cannot keep {value!r}")
+
+    def value(self, number: int, text: str) -> UnopenedObject:
+        del number
+        return UnopenedObject(text)

@@ -1,0 +1,170 @@
+"""Events as versioned records: a kind, a version and a JSON payload. No pickle.
+
+Non-finite numbers, tuples and values that are no JSON are tagged: ``{"$float": "nan"}``,
+``{"$tuple": [...]}``, ``{"$object": 3, "text": "<class 'Adam'>"}``. A dict whose keys could be mistaken for
+a tag is written as ``{"$dict": [[key, value], ...]}``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from numbers import Number
+from typing import Any
+
+import msgspec
+
+from poptune.core.events import (
+    Completed,
+    Created,
+    Event,
+    Failed,
+    Forgotten,
+    Left,
+    Planned,
+    PopulationStopped,
+    Reported,
+    ResidentsLimited,
+    Restarted,
+    Resumed,
+    Returned,
+    TrialSpec,
+)
+from poptune.core.scheduler import CheckpointRef, Decision, Keep, Load, Plan, Run
+from poptune.errors import JournalError
+from poptune.journal.objects import Objects
+from poptune.types import TrialStatus
+
+VERSION = 1
+_KINDS: dict[str, type[Any]] = {
+    "created": Created,
+    "reported": Reported,
+    "returned": Returned,
+    "failed": Failed,
+    "population_stopped": PopulationStopped,
+    "residents_limited": ResidentsLimited,
+    "resumed": Resumed,
+    "planned": Planned,
+    "restarted": Restarted,
+    "left": Left,
+    "forgotten": Forgotten,
+    "completed": Completed,
+}
+_KIND_OF = {cls: kind for kind, cls in _KINDS.items()}
+_LARGEST = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One event as the journal keeps it."""
+
+    kind: str
+    version: int
+    trial: str | None
+    payload: bytes
+
+
+def encode(event: Event, objects: Objects) -> Record:
+    """Return an event as a record; values that are no JSON get a number in ``objects``."""
+    payload = msgspec.json.encode(_pack(event, objects))
+    return Record(_KIND_OF[type(event)], VERSION, getattr(event, "trial", None), payload)
+
+
+def decode(record: Record, objects: Objects) -> Event:
+    """Return the event that a record keeps.
+
+    Raises:
+        JournalError: The record is of a newer version, of an unknown kind, or malformed.
+    """
+    if record.version > VERSION or record.kind not in _KINDS:
+        raise JournalError(
+            f"The journal holds a record {record.kind!r} of version {record.version}, but this poptune reads "
+            f"versions up to {VERSION}: open it with the poptune that wrote it, or a newer one"
+        )
+    try:
+        fields = _unpack(msgspec.json.decode(record.payload), objects)
+        build = _BUILD.get(record.kind)
+        return build(fields) if build else _KINDS[record.kind](**fields)
+    except (msgspec.DecodeError, TypeError, KeyError, ValueError) as error:
+        raise JournalError(f"The journal holds a malformed record {record.kind!r}: {error}") from error
+
+
+def _pack(value: Any, objects: Objects) -> Any:
+    """Return a value as what JSON can hold."""
+    kind = type(value)
+    if value is None or kind is str or kind is bool:
+        return value
+    if kind is int and -_LARGEST <= value < _LARGEST:
+        return value
+    if kind is float:
+        return value if math.isfinite(value) else {"$float": repr(value)}
+    if kind is dict:
+        return _pack_dict(value, objects)
+    if kind is list:
+        return [_pack(item, objects) for item in value]
+    if kind is tuple:
+        return {"$tuple": [_pack(item, objects) for item in value]}
+    if isinstance(value, Number) and (item := getattr(value, "item", None)):  # a numpy scalar
+        return _pack(item(), objects)
+    if kind in _PLAIN_DATACLASSES:
+        return {field.name: _pack(getattr(value, field.name), objects) for field in dataclasses.fields(value)}
+    if isinstance(value, TrialStatus):
+        return value.value
+    return {"$object": objects.number(value), "text": repr(value)[:200]}
+
+
+def _pack_dict(value: Mapping[Any, Any], objects: Objects) -> Any:
+    if all(type(key) is str and not key.startswith("$") for key in value):
+        return {key: _pack(item, objects) for key, item in value.items()}
+    return {"$dict": [[_pack(key, objects), _pack(item, objects)] for key, item in value.items()]}
+
+
+def _unpack(value: Any, objects: Objects) -> Any:
+    if isinstance(value, list):
+        return [_unpack(item, objects) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "$float" in value:
+        return float(value["$float"])
+    if "$tuple" in value:
+        return tuple(_unpack(item, objects) for item in value["$tuple"])
+    if "$dict" in value:
+        return {_unpack(key, objects): _unpack(item, objects) for key, item in value["$dict"]}
+    if "$object" in value:
+        return objects.value(value["$object"], value["text"])
+    return {key: _unpack(item, objects) for key, item in value.items()}
+
+
+_PLAIN_DATACLASSES: frozenset[type[Any]] = frozenset(
+    {*_KINDS.values(), TrialSpec, Plan, Decision, Run, Keep, Load, CheckpointRef}
+)
+
+
+def _created(fields: dict[str, Any]) -> Created:
+    trials = tuple(TrialSpec(**trial) for trial in fields.pop("trials"))
+    return Created(**fields, trials=trials)
+
+
+def _planned(fields: dict[str, Any]) -> Planned:
+    plan = fields["plan"]
+    decisions = tuple(_decision(decision) for decision in plan.pop("decisions"))
+    return Planned(plan=Plan(**plan, decisions=decisions))
+
+
+def _decision(fields: dict[str, Any]) -> Decision:
+    run, source = Run(**fields.pop("next")), fields.pop("source")
+    loaded = Load(CheckpointRef(**source["checkpoint"])) if source else Keep()
+    return Decision(**fields, next=run, source=loaded)
+
+
+def _left(fields: dict[str, Any]) -> Left:
+    return Left(**{**fields, "status": TrialStatus(fields["status"])})
+
+
+_BUILD: dict[str, Callable[[dict[str, Any]], Event]] = {
+    "created": _created,
+    "planned": _planned,
+    "left": _left,
+}

@@ -1,0 +1,7 @@
+"""Where trials run."""
+
+from poptune.executors.base import Executor, Workers
+from poptune.executors.inline import InlineExecutor
+from poptune.executors.processes import ProcessExecutor
+
+__all__ = ["Executor", "InlineExecutor", "ProcessExecutor", "Workers"]

@@ -1,0 +1,80 @@
+"""The seam between controller and executors: a few methods, so that a fake fits on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from poptune.errors import ConfigurationError
+from poptune.runtime.protocol import Assignment, Message, Proceed, Terms
+from poptune.runtime.trainable import Prepared
+from poptune.types import TrialId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What an executor is to run: the trainable, what holds for all its trials, and how many there are."""
+
+    prepared: Prepared
+    terms: Terms
+    trials: int
+    slots: int
+    reuse_workers: bool = True
+
+
+class Executor(Protocol):
+    """Options of an executor; frozen, so that one can be used for several experiments."""
+
+    @property
+    def max_resident_trials(self) -> int | None:
+        """How many trials may be held in memory; ``None`` leaves it to poptune."""
+        ...
+
+    def count_slots(self, resources: dict[str, float]) -> int:
+        """Return how many trials that need these resources can run at once.
+
+        Raises:
+            ConfigurationError: Not even one can.
+        """
+        ...
+
+    def open(self, work: Work) -> Workers:
+        """Get ready to run trials.
+
+        Raises:
+            ConfigurationError: The trainable cannot be brought to the workers.
+        """
+        ...
+
+
+class Workers(Protocol):
+    """Running workers. Trials are given to them; messages come back."""
+
+    def assign(self, assignment: Assignment) -> None:
+        """Train a trial: in the worker that holds it, or else in a free or new one."""
+        ...
+
+    def proceed(self, order: Proceed) -> None:
+        """Let a trial that waits inside its report go on."""
+        ...
+
+    def unwind(self, trial: TrialId) -> None:
+        """Have a trial's code left at its next report, and its worker freed."""
+        ...
+
+    def poll(self, timeout_s: float) -> Sequence[Message]:
+        """Return what has come, in order for each trial; wait up to ``timeout_s`` for the first."""
+        ...
+
+    def close(self, grace_s: float) -> None:
+        """End all workers: those that do not leave their code within ``grace_s`` are killed."""
+        ...
+
+
+def check_at_least(name: str, value: int | None, least: int = 1) -> None:
+    """Raise ``ConfigurationError`` unless an option is ``None`` or a whole number of at least ``least``."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigurationError(f"{name} must be a whole number of at least {least}, got {value!r}")

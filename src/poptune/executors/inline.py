@@ -1,0 +1,187 @@
+"""Runs a whole experiment in the caller's process, one trial at a time: for tests, debuggers, notebooks.
+
+Each trial has a thread, but only one thread of them all ever runs: it is given the turn, and gives it back
+at each report. So a run is as deterministic as its training code, and a breakpoint stops everything.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from poptune.checkpoints import DirectoryStore
+from poptune.executors.base import Work, check_at_least
+from poptune.runtime import current
+from poptune.runtime.protocol import (
+    Assignment,
+    Idle,
+    Message,
+    Order,
+    Proceed,
+    Result,
+    Unwind,
+)
+from poptune.runtime.running import run_trial
+from poptune.runtime.session import Session
+from poptune.types import TrialId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InlineExecutor:
+    """Run every trial in the caller's process, taking turns at each report.
+
+    What trials print goes where the program prints; the working directory stays the caller's; GPUs are not
+    handed out.
+
+    Args:
+        slots: How many trials are under way at once. They take turns, so that more is not faster; the
+            default of 1 is the easiest to follow in a debugger.
+        max_resident_trials: How many trials may be held in memory; the default is all.
+
+    Example:
+        >>> import poptune as tune
+        >>> run_config = tune.RunConfig(executor=tune.InlineExecutor(slots=2))
+    """
+
+    slots: int = 1
+    max_resident_trials: int | None = None
+
+    def __post_init__(self) -> None:
+        check_at_least("slots", self.slots)
+        check_at_least("max_resident_trials", self.max_resident_trials)
+
+    def count_slots(self, resources: dict[str, float]) -> int:
+        del resources
+        return self.slots
+
+    def open(self, work: Work) -> InlineWorkers:
+        return InlineWorkers(work)
+
+
+class InlineWorkers:
+    """The threads of the trials, and whose turn it is."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._store = DirectoryStore(Path(work.terms.experiment_path))
+        self._seats: dict[TrialId, _Seat] = {}
+        self._line: deque[_Seat] = deque()
+        self._messages: list[Message] = []
+
+    def assign(self, assignment: Assignment) -> None:
+        seat = self._seats.get(assignment.trial)
+        if seat is not None and seat.is_busy:
+            seat.orders.append(assignment)
+            return
+        seat = _Seat(self._work, assignment, self._store, self._messages)
+        self._seats[assignment.trial] = seat
+        self._line.append(seat)
+
+    def proceed(self, order: Proceed) -> None:
+        if (seat := self._seats.get(order.trial)) is not None:
+            seat.orders.append(order)
+
+    def unwind(self, trial: TrialId) -> None:
+        if (seat := self._seats.get(trial)) is not None:
+            seat.orders.append(Unwind(trial=trial))
+
+    def poll(self, timeout_s: float) -> Sequence[Message]:
+        """Give the turn to the next trial that can use it, until its next report."""
+        del timeout_s
+        for _ in range(len(self._line)):
+            seat = self._line.popleft()
+            if seat.can_go:
+                seat.take_turn()
+            if seat.is_busy:
+                self._line.append(seat)
+            if self._messages:
+                break
+        messages, self._messages[:] = list(self._messages), []
+        return messages
+
+    def close(self, grace_s: float) -> None:
+        """Leave the code of all trials; one that does not let itself be left stays behind, suspended."""
+        del grace_s
+        for seat in self._line:
+            for _ in range(3):
+                if seat.is_busy:
+                    seat.orders.append(Unwind(trial=seat.trial))
+                    seat.take_turn()
+        self._line.clear()
+        self._messages.clear()
+
+
+class _Seat:
+    """One trial's thread. It is the thread's channel, too: sending a result gives the turn back."""
+
+    def __init__(
+        self,
+        work: Work,
+        assignment: Assignment,
+        store: DirectoryStore,
+        messages: list[Message],
+    ) -> None:
+        self.trial = assignment.trial
+        self.orders: deque[Order] = deque()
+        self.is_busy = True
+        self._messages = messages
+        self._waits = False
+        self._mine = threading.Semaphore(0)
+        self._theirs = threading.Semaphore(0)
+        self._session = Session(self, work.terms, assignment, store)
+        self._session.folder.mkdir(parents=True, exist_ok=True)
+        self._prepared = work.prepared
+        self._thread = threading.Thread(target=self._run, name=f"poptune-{assignment.tag}", daemon=True)
+
+    @property
+    def can_go(self) -> bool:
+        """Whether the trial has something to do: it does not wait, or what it waits for has come."""
+        return self.is_busy and (bool(self.orders) or not self._waits)
+
+    def take_turn(self) -> None:
+        """Let the trial run until it gives the turn back."""
+        current.enter(self._session)
+        if self._thread.ident is None:
+            self._thread.start()
+        else:
+            self._mine.release()
+        self._theirs.acquire()
+        current.enter(None)
+
+    def _run(self) -> None:
+        try:
+            run_trial(self._prepared, self._session, self)
+        finally:
+            self.is_busy = False
+            self._theirs.release()
+
+    def send(self, message: Message) -> None:
+        self._messages.append(message)
+        if isinstance(message, Result):
+            self._give_turn()
+
+    def receive(self) -> Order:
+        self._waits = True
+        while not self.orders:
+            self._give_turn()
+        self._waits = False
+        return self.orders.popleft()
+
+    def poll(self) -> Order | None:
+        return self.orders.popleft() if self.orders else None
+
+    def abandon(self, idle: Idle) -> NoReturn:
+        """Nobody can end a thread: this one is left where it is, for ever."""
+        self._messages.append(idle)
+        self.is_busy = False
+        self._theirs.release()
+        while True:
+            self._mine.acquire()
+
+    def _give_turn(self) -> None:
+        self._theirs.release()
+        self._mine.acquire()

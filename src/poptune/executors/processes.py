@@ -1,0 +1,362 @@
+"""Runs trials in long-lived worker processes, forked from a launcher that has imported what they need."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from poptune.errors import ConfigurationError
+from poptune.executors.base import Work, check_at_least
+from poptune.executors.gpus import GpuPool, slots_on_gpus, visible_gpus
+from poptune.executors.launching import Launching
+from poptune.executors.shipping import modules_used, ship
+from poptune.runtime.protocol import (
+    Assignment,
+    Idle,
+    Lost,
+    Message,
+    Order,
+    Output,
+    Proceed,
+    Quit,
+    Unwind,
+)
+from poptune.runtime.wire import Inbox, framed
+from poptune.runtime.worker import Job
+from poptune.types import TrialId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessExecutor:
+    """Run trials in worker processes on this machine.
+
+    Workers are forked from one process that has imported, once, what the trainable uses; where forking is
+    not safe they are started afresh. The program's own main module is never run again: what it defines is
+    sent by value.
+
+    Args:
+        slots: How many trials run at once. By default as many as the cores, or the GPUs, allow.
+        max_resident_trials: How many trials may be held in memory, running or waiting for their turn. By
+            default all of them as long as memory lasts; on GPUs as many as there are slots.
+        preload: Modules to import before forking. By default those that the trainable uses.
+        fork: Whether workers are forked. False starts each one as a fresh process.
+
+    Example:
+        >>> import poptune as tune
+        >>> run_config = tune.RunConfig(executor=tune.ProcessExecutor(slots=2))
+    """
+
+    slots: int | None = None
+    max_resident_trials: int | None = None
+    preload: Sequence[str] | None = None
+    fork: bool = True
+
+    def __post_init__(self) -> None:
+        check_at_least("slots", self.slots)
+        check_at_least("max_resident_trials", self.max_resident_trials)
+        if isinstance(self.preload, str):
+            raise ConfigurationError(
+                f"preload must be a list of module names, got {self.preload!r}: write [{self.preload!r}]"
+            )
+
+    def count_slots(self, resources: dict[str, float]) -> int:
+        cores, gpus = resources.get("cpu", 1.0), resources.get("gpu", 0.0)
+        on_gpus = slots_on_gpus(gpus, visible_gpus()) if gpus else None
+        if self.slots is not None:
+            return self.slots if on_gpus is None else min(self.slots, on_gpus)
+        on_cores = max(1, int(available_cores() / cores)) if cores else None
+        return min(slots for slots in (on_cores, on_gpus, available_cores()) if slots is not None)
+
+    def open(self, work: Work) -> ProcessWorkers:
+        return ProcessWorkers(self, work)
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(slots=True, eq=False)
+class _Worker:
+    """One worker process, seen from the controller."""
+
+    key: int
+    line: socket.socket
+    devices: list[str]
+    streams: dict[str, int]
+    assignment: Assignment | None = None
+    """What it trains now; ``None`` if it is free."""
+    said_for: TrialId | None = None
+    """The trial that its latest output is of."""
+    pid: int | None = None
+    inbox: Inbox = field(default_factory=Inbox)
+    outbox: bytearray = field(default_factory=bytearray)
+    lines: dict[str, bytearray] = field(default_factory=dict)
+    may_be_reused: bool = True
+    quits: bool = False
+
+
+class ProcessWorkers:
+    """The running worker processes of an experiment."""
+
+    def __init__(self, options: ProcessExecutor, work: Work) -> None:
+        shipped = ship(work.prepared)
+        self._work = work
+        self._job = msgspec.msgpack.encode(
+            Job(terms=work.terms, trainable=shipped, sys_path=_importable_path())
+        )
+        modules = options.preload
+        if modules is None:
+            modules = modules_used(work.prepared, shipped)
+        self._selector = selectors.DefaultSelector()
+        self._launching = Launching(
+            modules=list(modules),
+            sys_path=_importable_path(),
+            fork=options.fork,
+            threads=max(1, available_cores() // work.slots),
+        )
+        self._selector.register(self._launching.line, selectors.EVENT_READ, self._launching)
+        self._gpus = GpuPool(work.terms.resources.get("gpu", 0.0), visible_gpus())
+        self._workers: dict[int, _Worker] = {}
+        self._holder: dict[TrialId, _Worker] = {}
+        self._next_key = 0
+        self._messages: list[Message] = []
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+
+    # Orders
+
+    def assign(self, assignment: Assignment) -> None:
+        worker = self._holder.get(assignment.trial) or self._free_worker() or self._launch()
+        worker.assignment = assignment
+        self._holder[assignment.trial] = worker
+        self._order(worker, assignment)
+
+    def proceed(self, order: Proceed) -> None:
+        if (worker := self._holder.get(order.trial)) is not None:
+            self._order(worker, order)
+
+    def unwind(self, trial: TrialId) -> None:
+        if (worker := self._holder.pop(trial, None)) is not None:
+            self._order(worker, Unwind(trial=trial))
+
+    def _free_worker(self) -> _Worker | None:
+        return next((worker for worker in self._workers.values() if self._is_free(worker)), None)
+
+    @staticmethod
+    def _is_free(worker: _Worker) -> bool:
+        return worker.assignment is None and worker.may_be_reused and not worker.quits
+
+    def _order(self, worker: _Worker, order: Order) -> None:
+        worker.outbox += framed(self._encode(order))
+        self._flush(worker)
+
+    def _flush(self, worker: _Worker) -> None:
+        """Write what fits into the line; never wait for a worker."""
+        try:
+            while worker.outbox:
+                del worker.outbox[: worker.line.send(worker.outbox)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            worker.outbox.clear()  # it is dead; the launcher will say so
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.outbox else 0)
+        with contextlib.suppress(KeyError):
+            self._selector.modify(worker.line, events, worker)
+
+    def _launch(self) -> _Worker:
+        mine, theirs = socket.socketpair()
+        out, out_end = os.pipe()
+        err, err_end = os.pipe()
+        mine.setblocking(False)
+        os.set_blocking(out, False)
+        os.set_blocking(err, False)
+        devices = self._gpus.take()
+        environment = {"CUDA_VISIBLE_DEVICES": ",".join(devices)} if devices else {}
+        worker = _Worker(self._next_key, mine, devices, {"stdout": out, "stderr": err})
+        self._next_key += 1
+        self._workers[worker.key] = worker
+        self._selector.register(mine, selectors.EVENT_READ, worker)
+        for name, descriptor in worker.streams.items():
+            self._selector.register(descriptor, selectors.EVENT_READ, (worker, name))
+        self._launching.launch(worker.key, environment, (theirs.fileno(), out_end, err_end))
+        theirs.close()
+        os.close(out_end)
+        os.close(err_end)
+        worker.outbox += framed(self._job)
+        self._flush(worker)
+        return worker
+
+    # Messages
+
+    def poll(self, timeout_s: float) -> Sequence[Message]:
+        if not self._messages:
+            self._attend(timeout_s)
+        messages, self._messages = self._messages, []
+        return messages
+
+    def _attend(self, timeout_s: float) -> None:
+        for key, events in self._selector.select(timeout_s):
+            match key.data:
+                case Launching():
+                    self._hear_launcher()
+                case _Worker() as worker:
+                    if events & selectors.EVENT_WRITE:
+                        self._flush(worker)
+                    if events & selectors.EVENT_READ:
+                        self._hear(worker)
+                case (_Worker() as worker, str() as stream):
+                    self._read_output(worker, stream)
+
+    def _hear_launcher(self) -> None:
+        for event in self._launching.hear():
+            worker = self._workers.get(event.key)
+            if worker is None:
+                continue
+            if event.pid is not None:
+                worker.pid = event.pid
+            else:
+                self._bury(worker, _cause_of_death(event.status))
+
+    def _hear(self, worker: _Worker) -> bool:
+        """Take in what a worker has said; return whether there may be more."""
+        if worker.key not in self._workers:
+            return False  # buried earlier in the same turn
+        try:
+            data = worker.line.recv(1 << 20)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(worker.line)
+            return False
+        worker.inbox.add(data)
+        while (frame := worker.inbox.take()) is not None:
+            self._take_message(worker, self._decoder.decode(frame))
+        return True
+
+    def _take_message(self, worker: _Worker, message: Message) -> None:
+        if isinstance(message, Idle):
+            self._become_free(worker, message)
+        else:
+            self._messages.append(message)
+
+    def _become_free(self, worker: _Worker, idle: Idle) -> None:
+        assignment, worker.assignment = worker.assignment, None
+        worker.said_for = idle.trial
+        if self._holder.get(idle.trial) is worker:
+            del self._holder[idle.trial]
+        if not (idle.reusable and self._work.reuse_workers):
+            worker.may_be_reused = False
+            self._dismiss(worker)
+        if idle.replace and assignment is not None:
+            self.assign(assignment)
+
+    def _dismiss(self, worker: _Worker) -> None:
+        worker.quits = True
+        self._order(worker, Quit())
+
+    def _read_output(self, worker: _Worker, stream: str) -> bool:
+        """Take in what a worker has printed; return whether there may be more."""
+        if worker.key not in self._workers:
+            return False
+        try:
+            data = os.read(worker.streams[stream], 65536)
+        except BlockingIOError:
+            return False
+        if not data:
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(worker.streams[stream])
+            return False
+        trial = worker.assignment.trial if worker.assignment else worker.said_for
+        pending = worker.lines.setdefault(stream, bytearray())
+        pending += data
+        *lines, rest = pending.split(b"\n")
+        worker.lines[stream] = bytearray(rest)
+        if trial is not None:
+            self._messages.extend(
+                Output(trial=trial, stream=stream, line=_last_of_overwritten(line)) for line in lines
+            )
+        return True
+
+    def _bury(self, worker: _Worker, cause: str) -> None:
+        """A worker has ended: read what it still said, then say that its trial has lost it."""
+        while self._hear(worker):
+            pass
+        for stream, descriptor in worker.streams.items():
+            while self._read_output(worker, stream):
+                pass
+            self._finish_line(worker, stream)
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(descriptor)
+            os.close(descriptor)
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(worker.line)
+        worker.line.close()
+        self._gpus.give_back(worker.devices)
+        self._workers.pop(worker.key, None)
+        if worker.assignment is None:
+            return
+        trial = worker.assignment.trial
+        if self._holder.get(trial) is worker:
+            del self._holder[trial]
+            self._messages.append(Lost(trial=trial, reason=cause))
+
+    def _finish_line(self, worker: _Worker, stream: str) -> None:
+        rest = worker.lines.pop(stream, bytearray())
+        trial = worker.assignment.trial if worker.assignment else worker.said_for
+        if rest and trial is not None:
+            line = _last_of_overwritten(bytes(rest))
+            self._messages.append(Output(trial=trial, stream=stream, line=line))
+
+    # The end
+
+    def close(self, grace_s: float) -> None:
+        deadline = time.monotonic() + grace_s
+        for worker in list(self._workers.values()):
+            if worker.assignment is not None:
+                self._order(worker, Unwind(trial=worker.assignment.trial))
+            self._dismiss(worker)
+        while self._workers and (left := deadline - time.monotonic()) > 0:
+            self._attend(min(left, 0.1))
+        for worker in self._workers.values():
+            if worker.pid is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker.pid, signal.SIGKILL)
+        deadline = time.monotonic() + 5.0
+        while self._workers and time.monotonic() < deadline:
+            self._attend(0.1)
+        self._launching.close()
+        self._selector.close()
+
+
+def _importable_path() -> list[str]:
+    """``sys.path`` with absolute entries, since workers have working directories of their own."""
+    return [os.path.abspath(entry) if entry else os.getcwd() for entry in sys.path]  # noqa: PTH100, PTH109
+
+
+def _last_of_overwritten(line: bytes | bytearray) -> str:
+    """What a terminal would show of a line that a progress bar has rewritten with carriage returns."""
+    shown = line.rstrip(b"\r").rsplit(b"\r", 1)[-1]
+    return shown.decode(errors="replace")
+
+
+def _cause_of_death(status: int) -> str:
+    if status < 0:
+        name = signal.Signals(-status).name
+        hint = ", perhaps because the machine ran out of memory" if name == "SIGKILL" else ""
+        return f"its worker process was ended by {name}{hint}"
+    return f"its worker process ended with exit code {status}"

@@ -1,0 +1,116 @@
+"""Brings the trainable to the workers: pickled by value where it must be, and what to import first."""
+
+from __future__ import annotations
+
+import dis
+import inspect
+import pickle
+import pickletools
+import sys
+import types
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import cloudpickle
+
+from poptune.errors import ConfigurationError
+from poptune.runtime.trainable import Prepared
+
+
+def ship(prepared: Prepared) -> bytes:
+    """Return the trainable as bytes that a worker can open without running the user's main module.
+
+    Raises:
+        ConfigurationError: Something that the trainable captures cannot be pickled; the message names it.
+    """
+    try:
+        return bytes(cloudpickle.dumps(prepared))
+    except Exception as error:
+        culprit = next(_unpicklable(prepared), None)
+        named = f": {culprit}" if culprit else ""
+        raise ConfigurationError(
+            f"The trainable must be picklable, so that workers can run it, but {prepared.name} captures "
+            f"something that is not{named} ({type(error).__name__}: {error}). Create it inside the function, "
+            "or run with RunConfig(executor='inline')"
+        ) from error
+
+
+def _unpicklable(prepared: Prepared) -> Iterator[str]:
+    for name, value in prepared.parameters.items():
+        if not _can_pickle(value):
+            yield f"the parameter {name!r}, a {type(value).__name__}"
+    for function in _functions(prepared.trainable):
+        captured = inspect.getclosurevars(function)
+        for name, value in {**captured.globals, **captured.nonlocals}.items():
+            if not _can_pickle(value) and not isinstance(value, types.FunctionType):
+                yield f"{name!r}, a {type(value).__name__}"
+
+
+def _functions(trainable: object, seen: set[int] | None = None) -> Iterator[types.FunctionType]:
+    """The function, or the methods of the class, and the functions that they call by a global name."""
+    seen = set() if seen is None else seen
+    members = vars(trainable).values() if isinstance(trainable, type) else [trainable]
+    for member in members:
+        if not isinstance(member, types.FunctionType) or id(member) in seen:
+            continue
+        seen.add(id(member))
+        yield member
+        captured = inspect.getclosurevars(member)
+        for value in {**captured.globals, **captured.nonlocals}.values():
+            yield from _functions(value, seen)
+
+
+def _can_pickle(value: object) -> bool:
+    try:
+        cloudpickle.dumps(value)
+    except Exception:  # noqa: BLE001 - pickling runs code of any kind; here only whether it works counts
+        return False
+    return True
+
+
+def modules_used(prepared: Prepared, shipped: bytes) -> list[str]:
+    """Return the modules that the trainable will import, as far as they can be told beforehand.
+
+    They are those that the pickle refers to, and those that an ``import`` inside the code names.
+    """
+    texts = {text for _, text, _ in pickletools.genops(shipped) if isinstance(text, str)}
+    referred = {text for text in texts if text in sys.modules}
+    imported = {
+        name
+        for function in _functions(prepared.trainable)
+        for code in _codes(function.__code__)
+        for name in _imports(code)
+    }
+    return sorted(name for name in referred | imported if _is_worth_it(name))
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _codes(constant)
+
+
+def _imports(code: types.CodeType) -> Iterator[str]:
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "IMPORT_NAME":
+            yield str(instruction.argval)
+
+
+def _is_worth_it(name: str) -> bool:
+    return bool(name) and not name.startswith(("__main__", "poptune.executors"))
+
+
+def ship_config(config: Mapping[str, Any]) -> bytes:
+    """Return a config as bytes.
+
+    Raises:
+        ConfigurationError: A value cannot be pickled; the message names its key.
+    """
+    try:
+        return bytes(cloudpickle.dumps(dict(config)))
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        names = [key for key, value in config.items() if not _can_pickle(value)]
+        raise ConfigurationError(
+            f"Config values must be picklable, so that workers can have them; {names} are not ({error})"
+        ) from error

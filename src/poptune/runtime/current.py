@@ -1,0 +1,129 @@
+"""The functions that training code calls: they find the session that the code runs in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from poptune.checkpoints import Checkpoint
+from poptune.errors import TrainableError
+from poptune.runtime.session import Session
+
+_current: Session | None = None
+
+
+def enter(session: Session | None) -> None:
+    """Make this the session that the training code of this process speaks through."""
+    global _current  # noqa: PLW0603 - a process runs the code of one trial at a time
+    _current = session
+
+
+def _session(asker: str) -> Session:
+    if _current is None:
+        raise TrainableError(
+            f"{asker} works inside a trial only, and no trial runs here: pass the function to "
+            "tune.Tuner(function).fit(), which calls it"
+        )
+    return _current
+
+
+def report(metrics: Mapping[str, Any], *, checkpoint: Checkpoint | None = None) -> None:
+    """Report one result of the trial, and save its state if a checkpoint is given.
+
+    At a milestone the call returns only when the scheduler has decided that the trial goes on; if it is to
+    copy another or to end, the training function is left from within this call (by an exception derived
+    from ``BaseException``) and, for a copy, entered anew with the donor's checkpoint. Between milestones
+    the call does not wait.
+
+    Args:
+        metrics: Names and values; numbers (also of numpy and 0-d tensors), strings, None, lists and dicts
+            of these. ``training_iteration``, ``time_total_s`` and others are added.
+        checkpoint: The state to save. It is on disk when the call returns, so live objects such as a
+            ``state_dict()`` may change afterwards.
+
+    Raises:
+        TrainableError: Called outside a trial; a value cannot be kept; the metric or the time attribute
+            that the scheduler reads is missing.
+        CheckpointError: The checkpoint cannot be written.
+
+    Example:
+        >>> import poptune as tune
+        >>> def train(config):
+        ...     for step in range(3):
+        ...         tune.report({"loss": config["lr"] / (step + 1)})
+    """
+    _session("report()").report(metrics, checkpoint)
+
+
+def get_checkpoint() -> Checkpoint | None:
+    """Return the state that the trial goes on from, or ``None`` if it starts afresh.
+
+    Raises:
+        TrainableError: Called outside a trial.
+
+    Example:
+        >>> import poptune as tune
+        >>> def train(config):
+        ...     step = 0
+        ...     if checkpoint := tune.get_checkpoint():
+        ...         step = checkpoint.to_dict()["step"]
+    """
+    return _session("get_checkpoint()").checkpoint()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialContext:
+    """Who and where the running trial is."""
+
+    trial_id: str
+    trial_name: str
+    trial_tag: str
+    trial_dir: str
+    experiment_name: str
+    experiment_path: str
+    trial_resources: Mapping[str, float]
+
+    def get_trial_id(self) -> str:
+        """Return the trial's id, such as ``69158_00000``."""
+        return self.trial_id
+
+    def get_trial_name(self) -> str:
+        """Return the trial's name, such as ``train_convnet_69158_00000``."""
+        return self.trial_name
+
+    def get_trial_dir(self) -> str:
+        """Return the path of the trial's folder."""
+        return self.trial_dir
+
+    def get_trial_resources(self) -> Mapping[str, float]:
+        """Return what one trial may use, such as ``{"cpu": 1}``."""
+        return self.trial_resources
+
+    def get_experiment_name(self) -> str:
+        """Return the experiment's name."""
+        return self.experiment_name
+
+
+def get_context() -> TrialContext:
+    """Return who and where the running trial is.
+
+    Raises:
+        TrainableError: Called outside a trial.
+
+    Example:
+        >>> import poptune as tune
+        >>> def train(config):
+        ...     print(tune.get_context().get_trial_name())
+    """
+    session = _session("get_context()")
+    assignment = session.assignment
+    return TrialContext(
+        trial_id=assignment.trial,
+        trial_name=assignment.name,
+        trial_tag=assignment.tag,
+        trial_dir=str(session.folder),
+        experiment_name=session.terms.experiment_name,
+        experiment_path=session.terms.experiment_path,
+        trial_resources=session.terms.resources,
+    )

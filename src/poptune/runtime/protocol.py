@@ -1,0 +1,148 @@
+"""What controller and workers say to each other. Orders go to a worker, messages come from one.
+
+Each names the trial it is about, and where it matters the incarnation, so that one that comes late is seen.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn, Protocol
+
+from msgspec import Struct
+
+from poptune.types import Mode, TrialId
+
+
+class Terms(Struct, frozen=True, kw_only=True):
+    """What holds for every trial of an experiment."""
+
+    experiment_name: str
+    experiment_path: str
+    stop: dict[str, float]
+    stop_population: dict[str, float]
+    time_attr: str
+    metric: str | None
+    mode: Mode | None
+    require_attrs: bool
+    lockstep: bool
+    """Whether every report waits for an answer, because user code in the controller sees it first."""
+    save_at_milestones: bool
+    checkpoint_frequency: int
+    checkpoint_at_end: bool
+    resources: dict[str, float]
+    log_to_file: bool
+
+
+class Assignment(Struct, frozen=True, kw_only=True, tag="assign"):
+    """Train this trial from this state on."""
+
+    trial: TrialId
+    name: str
+    tag: str
+    folder: str
+    incarnation: int
+    config: bytes
+    """Pickled."""
+    checkpoint: str | None
+    """Folder relative to the experiment's; ``None`` starts afresh."""
+    iteration: int
+    age: float
+    time_total_s: float
+    until: float | None
+    next_save: int
+
+
+class Proceed(Struct, frozen=True, kw_only=True, tag="proceed"):
+    """Go on with the state that the trial has, until the next milestone."""
+
+    trial: TrialId
+    incarnation: int
+    until: float | None
+
+
+class Unwind(Struct, frozen=True, kw_only=True, tag="unwind"):
+    """Leave the trial's code at its next report."""
+
+    trial: TrialId
+
+
+class Quit(Struct, frozen=True, kw_only=True, tag="quit"):
+    """End the worker."""
+
+
+Order = Assignment | Proceed | Unwind | Quit
+
+
+class Result(Struct, frozen=True, kw_only=True, tag="result"):
+    """One ``report()``."""
+
+    trial: TrialId
+    incarnation: int
+    iteration: int
+    metrics: dict[str, Any]
+    checkpoint: int | None
+    waiting: bool
+    stop: str
+    stops_population: bool = False
+
+
+class Returned(Struct, frozen=True, kw_only=True, tag="returned"):
+    """The trial's code came to its end by itself."""
+
+    trial: TrialId
+    incarnation: int
+
+
+class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
+    """The trial's code raised."""
+
+    trial: TrialId
+    incarnation: int
+    error: str
+
+
+class Idle(Struct, frozen=True, kw_only=True, tag="idle"):
+    """The trial's code has been left; the worker awaits another assignment."""
+
+    trial: TrialId
+    reusable: bool = True
+    """False if the code left threads or processes behind, so that this worker must be replaced."""
+    replace: bool = False
+    """Whether the trial's newest assignment is still to be carried out, by another worker."""
+
+
+class Output(Struct, frozen=True, kw_only=True, tag="output"):
+    """A line that the trial printed."""
+
+    trial: TrialId
+    stream: str
+    line: str
+
+
+class Lost(Struct, frozen=True, kw_only=True, tag="lost"):
+    """The trial's worker is dead."""
+
+    trial: TrialId
+    reason: str
+
+
+Message = Result | Returned | Failed | Idle | Output | Lost
+
+
+class Channel(Protocol):
+    """A worker's line to the controller."""
+
+    def send(self, message: Message) -> None:
+        """Hand over a message; may block while the controller is behind."""
+        ...
+
+    def receive(self) -> Order:
+        """Wait for an order. Raises ``EOFError`` if the controller is gone."""
+        ...
+
+    def poll(self) -> Order | None:
+        """Return an order if one has come."""
+        ...
+
+    def abandon(self, idle: Idle) -> NoReturn:
+        """Give this worker up, because the training code does not let itself be left."""
+        ...

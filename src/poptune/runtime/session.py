@@ -1,0 +1,263 @@
+"""The session of one trial: what ``report()``, ``get_checkpoint()`` and ``get_context()`` stand on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import cloudpickle
+
+from poptune.checkpoints import Checkpoint, CheckpointStore
+from poptune.errors import TrainableError
+from poptune.runtime.metrics import is_at_least, plain_metrics
+from poptune.runtime.protocol import (
+    Assignment,
+    Channel,
+    Idle,
+    Order,
+    Proceed,
+    Quit,
+    Result,
+    Terms,
+    Unwind,
+)
+
+
+class Unwinding(BaseException):
+    """Leaves the user's code from within ``report()``; no ``except Exception`` stops it."""
+
+
+class Stopped(Unwinding):
+    """The trial trains no further in this worker."""
+
+
+class Restarted(Unwinding):
+    """The trial goes on from another state: its code is entered anew, or loads it in place."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        super().__init__(assignment.trial)
+        self.assignment = assignment
+
+
+class Session:
+    """One trial in a worker, from one assignment to the next."""
+
+    def __init__(
+        self, channel: Channel, terms: Terms, assignment: Assignment, store: CheckpointStore
+    ) -> None:
+        self.terms = terms
+        self._channel = channel
+        self._store = store
+        self._unwinding: Unwinding | None = None
+        self._swallowed = 0
+        self._identity = {
+            "trial_id": assignment.trial,
+            "pid": os.getpid(),
+            "hostname": platform.node(),
+            "node_ip": _node_ip(),
+        }
+        self.adopt(assignment)
+
+    def adopt(self, assignment: Assignment) -> None:
+        """Stand where the assignment says, from now on."""
+        self.assignment = assignment
+        self.config: dict[str, Any] = cloudpickle.loads(assignment.config)
+        self._unwinding = None
+        self._until = assignment.until
+        self._iteration = assignment.iteration
+        self._age = assignment.age
+        self._time_total_s = assignment.time_total_s
+        self._next_save = assignment.next_save
+        self._since_restore = 0
+        self._time_since_restore_s = 0.0
+        self._began_s = time.perf_counter()
+
+    @property
+    def folder(self) -> Path:
+        """The trial's folder."""
+        return Path(self.terms.experiment_path) / self.assignment.folder
+
+    @property
+    def unwinding(self) -> Unwinding | None:
+        """Why the user's code was told to end, if it was."""
+        return self._unwinding
+
+    @property
+    def is_to_restart(self) -> bool:
+        """Whether the user's code was told to end so as to be entered anew."""
+        return isinstance(self._unwinding, Restarted)
+
+    @property
+    def has_reported(self) -> bool:
+        """Whether there is any result along the lineage of the trial's state."""
+        return self._iteration > 0
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return the state that the trial is to go on from."""
+        path = self.assignment.checkpoint
+        return None if path is None else self._store.open(path, trusted=True)
+
+    def report(
+        self,
+        metrics: Mapping[str, Any],
+        checkpoint: Checkpoint | None = None,
+        save: Callable[[], Checkpoint] | None = None,
+        *,
+        done: bool = False,
+    ) -> None:
+        """Hand over one result, and wait if the controller has a say in what comes next.
+
+        Args:
+            metrics: What was measured.
+            checkpoint: The state to save with it.
+            save: Makes the state, called only if this result needs one (the class form).
+            done: Whether the training code says that this is its last result.
+        """
+        self._leave_if_told()
+        row = self._complete(plain_metrics(metrics))
+        stop, ends_all = self._stop_reason(row, done=done)
+        at_milestone = self._until is not None and is_at_least(row.get(self.terms.time_attr), self._until)
+        if save is not None and self._needs_save(at_milestone=at_milestone, stop=bool(stop)):
+            checkpoint = save()
+        number = None if checkpoint is None else self._save(checkpoint)
+        row["done"] = bool(stop)
+        waiting = not stop and (at_milestone or self.terms.lockstep)
+        self._channel.send(
+            Result(
+                trial=self.assignment.trial,
+                incarnation=self.assignment.incarnation,
+                iteration=self._iteration,
+                metrics=row,
+                checkpoint=number,
+                waiting=waiting,
+                stop=stop,
+                stops_population=ends_all,
+            )
+        )
+        if stop:
+            self._unwind(Stopped(stop))
+        if waiting:
+            self._wait()
+        self._began_s = time.perf_counter()
+
+    def _leave_if_told(self) -> None:
+        if self._unwinding is not None:
+            self._swallowed += 1
+            if self._swallowed > 1:
+                self._channel.abandon(
+                    Idle(trial=self.assignment.trial, reusable=False, replace=self.is_to_restart)
+                )
+            raise self._unwinding
+        while (order := self._channel.poll()) is not None:
+            self._obey(order)
+
+    def _wait(self) -> None:
+        while not self._obey(self._channel.receive()):
+            pass
+
+    def _obey(self, order: Order) -> bool:
+        """Carry out an order; return whether the trial may go on. An order for another trial is late."""
+        match order:
+            case Proceed() if self._is_mine(order):
+                self._until = order.until
+                return True
+            case Assignment() if order.trial == self.assignment.trial:
+                self._unwind(Restarted(order))
+            case Unwind() if order.trial == self.assignment.trial:
+                self._unwind(Stopped("told to"))
+            case Quit():
+                self._unwind(Stopped("the worker ends"))
+            case _:
+                pass
+        return False
+
+    def _is_mine(self, order: Proceed) -> bool:
+        mine = self.assignment
+        return order.trial == mine.trial and order.incarnation == mine.incarnation
+
+    def leave_for(self, restarted: Restarted) -> NoReturn:
+        """Leave the user's code after all, to be entered anew: it cannot take over a state in place."""
+        self._unwind(restarted)
+
+    def _unwind(self, unwinding: Unwinding) -> NoReturn:
+        self._unwinding = unwinding
+        raise unwinding
+
+    def _complete(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Add what every result has, and check what the run depends on."""
+        now = time.time()
+        elapsed = time.perf_counter() - self._began_s
+        self._iteration += 1
+        self._since_restore += 1
+        self._time_total_s += elapsed
+        self._time_since_restore_s += elapsed
+        reported = set(row)
+        row |= self._identity
+        row["training_iteration"] = self._iteration
+        row["time_total_s"] = self._time_total_s
+        row["time_this_iter_s"] = elapsed
+        row["timestamp"] = int(now)
+        row["date"] = datetime.fromtimestamp(now).astimezone().strftime("%Y-%m-%d_%H-%M-%S")
+        row["iterations_since_restore"] = self._since_restore
+        row["time_since_restore"] = self._time_since_restore_s
+        self._check_required(row, reported)
+        self._check_time(row)
+        return row
+
+    def _check_required(self, row: dict[str, Any], reported: set[str]) -> None:
+        if not self.terms.require_attrs:
+            return
+        for key in (self.terms.metric, self.terms.time_attr):
+            if key is not None and key not in row:
+                raise TrainableError(
+                    f"The result lacks {key!r}, which the scheduler reads; it has the keys "
+                    f"{sorted(reported)}: report({{{key!r}: ...}}), or name one of these keys instead"
+                )
+
+    def _check_time(self, row: dict[str, Any]) -> None:
+        name = self.terms.time_attr
+        age = row.get(name, self._age)
+        if not isinstance(age, int | float) or age < self._age:
+            raise TrainableError(
+                f"{name!r} measures progress, so it must be a number that never falls, got {age!r} after "
+                f"{self._age!r}: report a counter, and restore it from the checkpoint"
+            )
+        self._age = age
+
+    def _stop_reason(self, row: dict[str, Any], *, done: bool) -> tuple[str, bool]:
+        for key, threshold in self.terms.stop_population.items():
+            if is_at_least(row.get(key), threshold):
+                return f"{key} reached {threshold:g}, which ends the population", True
+        for key, threshold in self.terms.stop.items():
+            if is_at_least(row.get(key), threshold):
+                return f"{key} reached {threshold:g}", False
+        return ("the trainable said that it is done" if done else ""), False
+
+    def _needs_save(self, *, at_milestone: bool, stop: bool) -> bool:
+        terms = self.terms
+        due = terms.checkpoint_frequency and self._iteration % terms.checkpoint_frequency == 0
+        return bool(due or (at_milestone and terms.save_at_milestones) or (stop and terms.checkpoint_at_end))
+
+    def _save(self, checkpoint: Checkpoint) -> int:
+        if not isinstance(checkpoint, Checkpoint):
+            raise TrainableError(
+                f"checkpoint must be a poptune Checkpoint, got {checkpoint!r}: wrap it in "
+                "Checkpoint.from_dict({...}) or Checkpoint.from_directory(path)"
+            )
+        number = self._next_save
+        self._next_save += 1
+        self._store.save(checkpoint, folder=self.assignment.folder, number=number)
+        return number
+
+
+def _node_ip() -> str:
+    try:
+        return socket.gethostbyname(socket.gethostname())
+    except OSError:
+        return "127.0.0.1"

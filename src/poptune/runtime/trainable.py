@@ -1,0 +1,186 @@
+"""What can be trained: a function of the config, or a subclass of ``Trainable``."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from poptune.errors import ConfigurationError
+from poptune.types import Config
+
+
+class Trainable:
+    """The class form of training code: one object, trained step by step.
+
+    Override :meth:`setup` and :meth:`step`; and, so that the trial can be copied and continued,
+    :meth:`save_checkpoint` and :meth:`load_checkpoint`. With :meth:`reset_config` an exploit happens in
+    place, without building the object anew.
+
+    Example:
+        >>> import poptune as tune
+        >>> class Quadratic(tune.Trainable):
+        ...     def setup(self, config):
+        ...         self.x = 1.0
+        ...
+        ...     def step(self):
+        ...         self.x -= self.config["lr"] * 2 * self.x
+        ...         return {"loss": self.x**2}
+        ...
+        ...     def save_checkpoint(self, checkpoint_dir):
+        ...         return {"x": self.x}
+        ...
+        ...     def load_checkpoint(self, checkpoint):
+        ...         self.x = checkpoint["x"]
+        >>> trainable = Quadratic({"lr": 0.25})
+        >>> trainable.step()
+        {'loss': 0.25}
+    """
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config: Config = dict(config or {})
+        self.setup(self.config)
+
+    def setup(self, config: Config) -> None:
+        """Build what is trained. Called once for each object."""
+
+    def step(self) -> Mapping[str, Any]:
+        """Train one iteration and return its metrics; with ``done: True`` among them it is the last."""
+        raise NotImplementedError(
+            f"{type(self).__name__} must define step(), which trains one iteration and returns a dict of "
+            "metrics"
+        )
+
+    def save_checkpoint(self, checkpoint_dir: str) -> Mapping[str, Any] | str | None:
+        """Return the state as a dict, or write it into the folder ``checkpoint_dir``."""
+        raise NotImplementedError(
+            f"{type(self).__name__} must define save_checkpoint(checkpoint_dir), which returns the state as "
+            "a dict or writes it into that folder"
+        )
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Take over a state: the dict that was returned, or the folder that was written."""
+        raise NotImplementedError(
+            f"{type(self).__name__} must define load_checkpoint(checkpoint), which takes over what "
+            "save_checkpoint gave"
+        )
+
+    def reset_config(self, new_config: Config) -> bool:
+        """Take over a new config in place and return True; False has the object built anew."""
+        del new_config
+        return False
+
+    def cleanup(self) -> None:
+        """Release what the object holds. Called once, when it is no longer needed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A trainable together with what :func:`with_parameters` and :func:`with_resources` add to it."""
+
+    trainable: Callable[..., Any]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    resources: Mapping[str, float] | None = None
+
+    @property
+    def name(self) -> str:
+        """What the trials are called after."""
+        inner = self.trainable
+        while isinstance(inner, functools.partial):
+            inner = inner.func
+        return getattr(inner, "__name__", type(inner).__name__)
+
+    @property
+    def is_class(self) -> bool:
+        """Whether this is the class form."""
+        return isinstance(self.trainable, type) and issubclass(self.trainable, Trainable)
+
+    def call(self, config: Config) -> Any:
+        """Run the function form."""
+        return self.trainable(config, **self.parameters)
+
+    def build(self, config: Config) -> Trainable:
+        """Make an object of the class form, its ``setup`` given the parameters."""
+        cls: Any = self.trainable
+        if not self.parameters:
+            return cls(config)  # type: ignore[no-any-return]
+        trainable: Trainable = cls.__new__(cls)
+        trainable.config = dict(config)
+        setup: Any = trainable.setup
+        setup(trainable.config, **self.parameters)
+        return trainable
+
+
+def prepare(trainable: object) -> Prepared:
+    """Return any accepted trainable as :class:`Prepared`.
+
+    Raises:
+        ConfigurationError: It is neither a function nor a subclass of ``Trainable``.
+    """
+    if isinstance(trainable, Prepared):
+        return trainable
+    if isinstance(trainable, Trainable) or not callable(trainable):
+        raise ConfigurationError(
+            "The trainable must be a function of the config or a subclass of tune.Trainable, got "
+            f"{trainable!r}: pass the function or the class itself, without calling it"
+        )
+    if isinstance(trainable, type) and not issubclass(trainable, Trainable):
+        raise ConfigurationError(
+            f"A class can be trained if it is a subclass of tune.Trainable, got {trainable.__name__}: "
+            "derive it from tune.Trainable, or pass a function"
+        )
+    return Prepared(trainable=trainable)
+
+
+def with_parameters(trainable: Callable[..., Any], **parameters: Any) -> Prepared:
+    """Give a trainable further arguments, which reach each worker once and are no hyperparameters.
+
+    Args:
+        trainable: ``function(config, **parameters)``, or a subclass of ``Trainable`` whose
+            ``setup(config, **parameters)`` takes them.
+        **parameters: What it gets, for example a data set.
+
+    Example:
+        >>> import poptune as tune
+        >>> def train(config, data):
+        ...     tune.report({"loss": config["lr"] * len(data)})
+        >>> trainable = tune.with_parameters(train, data=[1, 2, 3])
+    """
+    prepared = prepare(trainable)
+    return replace(prepared, parameters={**prepared.parameters, **parameters})
+
+
+def with_resources(trainable: Callable[..., Any], resources: Mapping[str, float]) -> Prepared:
+    """Say what one trial needs.
+
+    Args:
+        trainable: A function or a subclass of ``Trainable``.
+        resources: ``{"cpu": cores, "gpu": devices}``; fractions of a GPU are allowed.
+
+    Raises:
+        ConfigurationError: A resource is unknown or no number above 0.
+
+    Example:
+        >>> import poptune as tune
+        >>> def train(config):
+        ...     tune.report({"loss": 0.0})
+        >>> trainable = tune.with_resources(train, {"cpu": 2, "gpu": 0.5})
+    """
+    check_resources(resources)
+    return replace(prepare(trainable), resources=dict(resources))
+
+
+def check_resources(resources: Mapping[str, float]) -> None:
+    """Raise ``ConfigurationError`` unless these are amounts of CPUs and GPUs."""
+    if not isinstance(resources, Mapping):
+        raise ConfigurationError(
+            f'resources must be a dict such as {{"cpu": 1, "gpu": 0.5}}, got {resources!r}'
+        )
+    for name, amount in resources.items():
+        if name not in {"cpu", "gpu"}:
+            raise ConfigurationError(
+                f'resources may name "cpu" and "gpu", got {name!r}: other resources are for clusters'
+            )
+        if isinstance(amount, bool) or not isinstance(amount, int | float) or amount < 0:
+            raise ConfigurationError(f"{name} must be a number of at least 0, got {amount!r}")

@@ -1,0 +1,194 @@
+"""The loop: messages become events, events become records and commands; records are kept, then acted on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from poptune.controller.effects import Effects
+from poptune.controller.interrupts import Interrupts
+from poptune.controller.memory import available_memory
+from poptune.core.events import (
+    Completed,
+    Event,
+    Failed,
+    Input,
+    PopulationStopped,
+    Reported,
+    ResidentsLimited,
+    Returned,
+)
+from poptune.core.experiment import Experiment, Step
+from poptune.core.population import Population
+from poptune.executors.base import Workers
+from poptune.journal import Journal
+from poptune.notices import warn
+from poptune.runtime import protocol
+from poptune.types import TrialId, TrialStatus
+
+_POLL_S = 0.1
+_GRACE_S = 5.0
+_MEMORY_CHECK_S = 1.0
+_LEAST_MEMORY_FREE = 0.08
+
+StopFunction = Callable[[str, dict[str, Any]], bool]
+
+
+class Observer(Protocol):
+    """Someone who is shown what has been journaled, and cannot steer."""
+
+    def observe(self, events: Sequence[Event], population: Population) -> None:
+        """See records that are in the journal now, and the population after them."""
+        ...
+
+
+class Listener(Protocol):
+    """Someone who hears what trials print."""
+
+    def output(self, trial: TrialId, stream: str, line: str) -> None:
+        """Hear one line; ``stream`` is ``stdout`` or ``stderr``."""
+        ...
+
+
+class Display(Observer, Listener, Protocol):
+    """Someone who shows the experiment while it runs."""
+
+    def tick(self, experiment: Experiment) -> None:
+        """Be given a moment, many times a second."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the user's side of the controller may end a run by."""
+
+    stop: StopFunction | None = None
+    time_budget_s: float | None = None
+
+
+class Controller:
+    """Runs an experiment to its end, or until it is interrupted."""
+
+    def __init__(
+        self,
+        *,
+        experiment: Experiment,
+        journal: Journal,
+        workers: Workers,
+        effects: Effects,
+        observers: Sequence[Observer],
+        listeners: Sequence[Listener],
+        display: Display,
+        limits: Limits,
+    ) -> None:
+        self._experiment = experiment
+        self._journal = journal
+        self._workers = workers
+        self._effects = effects
+        self._observers = [*observers, display]
+        self._listeners = [*listeners, display]
+        self._display = display
+        self._limits = limits
+        self._memory_checked_s = time.monotonic()
+
+    def run(self, first: Step) -> bool:
+        """Act on a step that is in the journal, then handle all that follows from it.
+
+        Returns:
+            Whether the experiment is complete; if not, it was interrupted.
+        """
+        started_s = time.monotonic()
+        try:
+            with Interrupts() as interrupts:
+                self._act(first)
+                while not self._experiment.finished and not interrupts.requested:
+                    self._handle(self._wait(started_s))
+        finally:
+            self._workers.close(_GRACE_S)
+        if self._experiment.finished:
+            self._handle([Completed(time_s=time.time())])
+        return self._experiment.finished
+
+    def _wait(self, started_s: float) -> list[Input]:
+        messages = self._workers.poll(_POLL_S)
+        inputs = [event for message in messages for event in self._understand(message)]
+        budget = self._limits.time_budget_s
+        if budget is not None and time.monotonic() - started_s > budget:
+            reason = f"the time budget of {budget:g} s is spent"
+            inputs.append(PopulationStopped(time_s=time.time(), reason=reason))
+        inputs.extend(self._spare_memory())
+        return inputs
+
+    def _handle(self, inputs: Sequence[Input]) -> None:
+        """One turn: fold all inputs, journal what they led to, act on it, show it."""
+        turn = Step()
+        for event in inputs:
+            step = self._experiment.handle(event)
+            turn.events.extend(step.events)
+            turn.commands.extend(step.commands)
+        if turn.events:
+            self._journal.append(turn.events)
+        self._act(turn)
+
+    def _act(self, step: Step) -> None:
+        """Do what a journaled step commands, and show it."""
+        for warning in self._effects.carry_out(step.commands):
+            warn(warning)
+        if step.events:
+            for observer in self._observers:
+                observer.observe(step.events, self._experiment.population)
+        self._display.tick(self._experiment)
+
+    def _understand(self, message: protocol.Message) -> list[Input]:
+        """Return a worker's message as events of the core."""
+        now = time.time()
+        match message:
+            case protocol.Result():
+                return self._understand_result(message, now)
+            case protocol.Returned():
+                return [Returned(time_s=now, trial=message.trial, incarnation=message.incarnation)]
+            case protocol.Failed(trial=trial, incarnation=incarnation, error=error):
+                return [Failed(time_s=now, trial=trial, incarnation=incarnation, error=error)]
+            case protocol.Lost(trial=trial, reason=reason):
+                incarnation = self._experiment.population[trial].incarnation
+                return [Failed(time_s=now, trial=trial, incarnation=incarnation, error=reason)]
+            case protocol.Output(trial=trial, stream=stream, line=line):
+                for listener in self._listeners:
+                    listener.output(trial, stream, line)
+            case _:
+                pass
+        return []
+
+    def _understand_result(self, result: protocol.Result, now: float) -> list[Input]:
+        stop, metrics = result.stop, result.metrics
+        if not stop and self._limits.stop is not None and self._limits.stop(result.trial, dict(metrics)):
+            stop, metrics = "the stop function said so", {**metrics, "done": True}
+        reported = Reported(
+            time_s=now,
+            trial=result.trial,
+            incarnation=result.incarnation,
+            iteration=result.iteration,
+            metrics=metrics,
+            checkpoint=result.checkpoint,
+            waiting=result.waiting,
+            stop=stop,
+        )
+        if result.stops_population:
+            return [reported, PopulationStopped(time_s=now, reason=stop)]
+        return [reported]
+
+    def _spare_memory(self) -> list[Input]:
+        """Have a suspended trial evicted when memory runs low."""
+        now = time.monotonic()
+        if now - self._memory_checked_s < _MEMORY_CHECK_S:
+            return []
+        self._memory_checked_s = now
+        free = available_memory()
+        if free is None or free > _LEAST_MEMORY_FREE:
+            return []
+        trials = self._experiment.population.trials
+        held = {TrialStatus.RUNNING, TrialStatus.PAUSED}
+        residents = sum(trial.status in held for trial in trials)
+        return [ResidentsLimited(time_s=time.time(), limit=residents - 1)]

@@ -1,0 +1,66 @@
+"""Carries out what the machine commands. Everything here can be done twice without harm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from poptune.checkpoints import CheckpointStore
+from poptune.core.commands import Command, Delete, Proceed, Release, Start, Warn
+from poptune.core.population import Population
+from poptune.executors.base import Workers
+from poptune.executors.shipping import ship_config
+from poptune.journal import Journal
+from poptune.runtime import protocol
+
+
+class Effects:
+    """Turns commands into calls of the workers and the checkpoint store."""
+
+    def __init__(
+        self,
+        *,
+        population: Population,
+        workers: Workers,
+        store: CheckpointStore,
+        journal: Journal,
+    ) -> None:
+        self._population = population
+        self._workers = workers
+        self._store = store
+        self._journal = journal
+
+    def carry_out(self, commands: Iterable[Command]) -> list[str]:
+        """Do what is commanded, in order; return the warnings for the user."""
+        warnings = []
+        for command in commands:
+            match command:
+                case Start():
+                    self._workers.assign(self._assignment(command))
+                case Proceed(trial=trial, incarnation=incarnation, until=until):
+                    self._workers.proceed(protocol.Proceed(trial=trial, incarnation=incarnation, until=until))
+                case Release(trial=trial):
+                    self._workers.unwind(trial)
+                case Delete(checkpoint=checkpoint):
+                    self._journal.sync()
+                    self._store.delete(checkpoint.path)
+                case Warn(message=message):
+                    warnings.append(message)
+        return warnings
+
+    def _assignment(self, start: Start) -> protocol.Assignment:
+        spec = self._population[start.trial].spec
+        checkpoint = start.checkpoint
+        return protocol.Assignment(
+            trial=start.trial,
+            name=spec.name,
+            tag=spec.tag,
+            folder=spec.folder,
+            incarnation=start.incarnation,
+            config=ship_config(start.config),
+            checkpoint=checkpoint.path if checkpoint else None,
+            iteration=checkpoint.iteration if checkpoint else 0,
+            age=checkpoint.age if checkpoint else 0.0,
+            time_total_s=checkpoint.time_total_s if checkpoint else 0.0,
+            until=start.until,
+            next_save=start.next_save,
+        )

@@ -1,0 +1,17 @@
+"""How much memory the machine has left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def available_memory() -> float | None:
+    """Return the fraction of memory that is available; ``None`` where the system does not tell."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+    if "MemAvailable" not in kilobytes:
+        return None
+    return kilobytes["MemAvailable"] / kilobytes["MemTotal"]

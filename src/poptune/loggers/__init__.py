@@ -1,0 +1,8 @@
+"""Projections of the journal into files that people and other tools read."""
+
+from poptune.loggers.csv import CsvLogger
+from poptune.loggers.json import JsonLogger
+from poptune.loggers.output import OutputLogger
+from poptune.loggers.pbt_log import PerturbationLogger
+
+__all__ = ["CsvLogger", "JsonLogger", "OutputLogger", "PerturbationLogger"]

@@ -1,0 +1,56 @@
+"""``progress.csv``: one row a result; nested metrics as ``outer/inner``."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from poptune.core.events import Reported
+from poptune.core.population import Trial
+from poptune.layout import Layout
+from poptune.loggers.base import ResultLogger, ValidResults
+from poptune.loggers.files import append_text, replace_text
+from poptune.types import TrialId
+
+
+class CsvLogger(ResultLogger):
+    """Writes ``progress.csv`` into each trial's folder; a new key among the metrics gets a column."""
+
+    def __init__(self, layout: Layout, valid_results: ValidResults) -> None:
+        super().__init__(valid_results)
+        self._layout = layout
+        self._columns: dict[TrialId, list[str]] = {}
+
+    def append(self, trial: Trial, results: Sequence[Reported]) -> None:
+        rows = [flat(result.metrics) for result in results]
+        known = self._columns.get(trial.id)
+        if known is None or not all(set(row) <= set(known) for row in rows):
+            self.rewrite(trial, self._valid_results(trial))
+        else:
+            append_text(self._layout.progress(trial.spec.folder), _table(rows, known))
+
+    def rewrite(self, trial: Trial, results: Iterable[Reported]) -> None:
+        rows = [flat(result.metrics) for result in results]
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        self._columns[trial.id] = columns
+        header = _table([dict(zip(columns, columns, strict=True))], columns)
+        replace_text(self._layout.progress(trial.spec.folder), header + _table(rows, columns))
+
+
+def flat(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return metrics without nesting: ``{"a": {"b": 1}}`` as ``{"a/b": 1}``."""
+    flattened: dict[str, Any] = {}
+    for key, value in metrics.items():
+        if isinstance(value, Mapping):
+            flattened |= flat(value, f"{prefix}{key}/")
+        else:
+            flattened[f"{prefix}{key}"] = value
+    return flattened
+
+
+def _table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    text = io.StringIO()
+    csv.DictWriter(text, columns, lineterminator="\n").writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,20 @@
+"""Files that are appended to, or replaced as a whole: written aside, then renamed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def append_text(path: Path, text: str) -> None:
+    """Add text to a file, which is made, with its folder, if it is not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8", newline="") as file:
+        file.write(text)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Put a whole new text in the place of a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.new")
+    aside.write_text(text, encoding="utf-8", newline="")
+    aside.replace(path)

@@ -1,0 +1,54 @@
+"""``result.json``: one JSON object a result. ``params.json``: the trial's config now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from poptune.core.events import Created, Event, Planned, Reported, Resumed
+from poptune.core.population import Population, Trial
+from poptune.layout import Layout
+from poptune.loggers.base import ResultLogger, ValidResults
+from poptune.loggers.files import append_text, replace_text
+
+
+class JsonLogger:
+    """Writes ``result.json`` and ``params.json`` into each trial's folder."""
+
+    def __init__(self, layout: Layout, valid_results: ValidResults) -> None:
+        self._layout = layout
+        self._results = _ResultFiles(layout, valid_results)
+
+    def observe(self, events: Sequence[Event], population: Population) -> None:
+        self._results.observe(events, population)
+        for trial in _with_new_config(events, population):
+            text = json.dumps(trial.config, indent=2, default=repr)
+            replace_text(self._layout.params(trial.spec.folder), text + "\n")
+
+
+class _ResultFiles(ResultLogger):
+    def __init__(self, layout: Layout, valid_results: ValidResults) -> None:
+        super().__init__(valid_results)
+        self._layout = layout
+
+    def append(self, trial: Trial, results: Sequence[Reported]) -> None:
+        append_text(self._layout.results(trial.spec.folder), _lines(results))
+
+    def rewrite(self, trial: Trial, results: Iterable[Reported]) -> None:
+        replace_text(self._layout.results(trial.spec.folder), _lines(results))
+
+
+def _lines(results: Iterable[Reported]) -> str:
+    return "".join(json.dumps(dict(result.metrics)) + "\n" for result in results)
+
+
+def _with_new_config(events: Sequence[Event], population: Population) -> list[Trial]:
+    changed: dict[str, Trial] = {}
+    for event in events:
+        if isinstance(event, Created | Resumed):
+            return list(population.trials)
+        if isinstance(event, Planned):
+            for decision in event.plan.decisions:
+                if decision.config is not None:
+                    changed[decision.trial] = population[decision.trial]
+    return list(changed.values())

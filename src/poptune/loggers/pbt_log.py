@@ -1,0 +1,74 @@
+"""``pbt_global.txt`` and ``pbt_policy_<trial id>.txt``: every perturbation, as one JSON list a line.
+
+Target tag, donor tag, target iteration, donor iteration, the donor's config before explore, the new config.
+A trial's policy file holds the lines along the lineage of its present state: at an exploit it becomes a copy
+of the donor's, then gains the line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from poptune.core.events import Created, Event, Planned
+from poptune.core.population import Population
+from poptune.core.scheduler import Decision, Load
+from poptune.layout import Layout
+from poptune.loggers.files import append_text, replace_text
+from poptune.types import TrialId
+
+
+class PerturbationLogger:
+    """Writes the perturbation logs."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    def observe(self, events: Sequence[Event], population: Population) -> None:
+        """Add the lines of plans that were journaled just now."""
+        if any(isinstance(event, Created) for event in events):
+            self._layout.perturbations.touch()
+        for event in events:
+            if isinstance(event, Planned):
+                self._write(event.plan.decisions, population)
+
+    def rebuild(self, events: Iterable[Event], population: Population) -> None:
+        """Write all the logs anew from the journal's events."""
+        replace_text(self._layout.perturbations, "")
+        for trial in population.trials:
+            self._layout.policy(trial.id).unlink(missing_ok=True)
+        for event in events:
+            if isinstance(event, Planned):
+                self._write(event.plan.decisions, population)
+
+    def _write(self, decisions: Sequence[Decision], population: Population) -> None:
+        before: dict[TrialId, str] = {}
+        perturbed = [decision for decision in decisions if isinstance(decision.source, Load)]
+        for decision in perturbed:
+            donor = decision.donor or decision.trial
+            before[donor] = self._policy(donor)
+        for decision in perturbed:
+            line = perturbation_line(decision, population) + "\n"
+            append_text(self._layout.perturbations, line)
+            donor = decision.donor or decision.trial
+            replace_text(self._layout.policy(decision.trial), before[donor] + line)
+
+    def _policy(self, trial: TrialId) -> str:
+        path = self._layout.policy(trial)
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def perturbation_line(decision: Decision, population: Population) -> str:
+    """Return the log's line of a decision that loads a checkpoint."""
+    assert isinstance(decision.source, Load)
+    return json.dumps(
+        [
+            population[decision.trial].spec.tag,
+            population[decision.donor or decision.trial].spec.tag,
+            decision.facts["iteration"],
+            decision.source.checkpoint.iteration,
+            decision.facts["donor_config"],
+            decision.config,
+        ],
+        default=repr,
+    )

@@ -1,0 +1,224 @@
+"""The core under any order of reports, failures, restarts and late messages."""
+
+import math
+from collections import Counter, defaultdict
+from dataclasses import replace
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from poptune.core.events import (
+    Planned,
+    PopulationStopped,
+    Reported,
+    ResidentsLimited,
+    Restarted,
+    Resumed,
+)
+from poptune.core.experiment import Experiment, Settings
+from poptune.core.retention import Retention
+from poptune.core.scheduler import Load
+from poptune.journal import MemoryJournal, valid_results
+from poptune.schedulers import PopulationBasedTraining
+from poptune.search_space import uniform
+from poptune.simulation import SimulatedWorkers, created
+from poptune.types import TrialStatus
+
+SCORES = st.one_of(
+    st.floats(-10, 10),
+    st.integers(0, 5),
+    st.sampled_from([math.nan, math.inf, -math.inf]),
+    st.none(),
+)
+
+
+class PopulationUnderFire(RuleBasedStateMachine):
+    """Drives one experiment; after every step nothing that must hold is broken."""
+
+    @initialize(
+        population=st.sampled_from([1, 2, 2, 3, 4, 6]),
+        slots=st.sampled_from([1, 2, 2, 3]),
+        residents=st.none() | st.integers(0, 3),
+        synch=st.booleans(),
+        interval=st.integers(1, 3),
+        max_failures=st.integers(-1, 2),
+        keep=st.sampled_from([None, 1, 1, 2]),
+        seed=st.integers(0, 3),
+    )
+    def begin(self, population, slots, residents, synch, interval, max_failures, keep, seed):
+        self.scheduler = PopulationBasedTraining(
+            time_attr="training_iteration",
+            metric="score",
+            mode="max",
+            perturbation_interval=interval,
+            hyperparam_mutations={"lr": uniform(0, 1), "batch": [16, 32, 64]},
+            synch=synch,
+            require_attrs=False,
+        )
+        self.settings = Settings(
+            slots=slots,
+            max_residents=None if residents is None else slots + residents,
+            max_failures=max_failures,
+            retention=Retention(num_to_keep=keep),
+        )
+        self.journal = MemoryJournal()
+        self.workers = SimulatedWorkers()
+        self.experiment = Experiment(self.scheduler, self.settings)
+        self.decided = set()
+        self.late = []
+        self.valid = defaultdict(list)
+        self.unsafe = Counter()
+        self.handle(created([{} for _ in range(population)], seed=seed))
+
+    def handle(self, event):
+        step = self.experiment.handle(event)
+        self.journal.append(step.events)
+        self.workers.carry_out(step.commands)
+        for recorded in step.events:
+            self.keep_books(recorded)
+
+    def keep_books(self, event):
+        """What is valid of a trial's results, reckoned in another way than the machine does."""
+        match event:
+            case Reported(trial=trial):
+                self.valid[trial].append(event)
+                self.unsafe[trial] = 0 if event.checkpoint else self.unsafe[trial] + 1
+            case Restarted(trial=trial):
+                del self.valid[trial][len(self.valid[trial]) - self.unsafe[trial] :]
+                self.unsafe[trial] = 0
+            case Planned(plan=plan):
+                for decision in plan.decisions:
+                    if isinstance(decision.source, Load):
+                        self.unsafe[decision.trial] = 0
+                self.check_plan(event)
+
+    def check_plan(self, planned):
+        for decision in planned.plan.decisions:
+            trial = self.experiment.population[decision.trial]
+            key = (trial.id, trial.decisions)
+            assert key not in self.decided, "a milestone was decided twice"
+            self.decided.add(key)
+            if isinstance(decision.source, Load):
+                assert decision.donor != trial.id
+                seen = decision.seen["donor"]
+                assert math.isfinite(seen), "a score that is not finite donated"
+                own = decision.seen["own"]
+                assert own is None or not math.isfinite(own) or own <= seen
+
+    @precondition(lambda self: self.workers.training)
+    @rule(data=st.data(), score=SCORES, save=st.booleans())
+    def a_trial_reports(self, data, score, save):
+        trial = data.draw(st.sampled_from(self.workers.training))
+        event = self.workers.report(trial, score, save=save)
+        self.late.append(event)
+        self.handle(event)
+
+    @precondition(lambda self: self.workers.training)
+    @rule(data=st.data(), score=SCORES)
+    def a_trial_stops(self, data, score):
+        trial = data.draw(st.sampled_from(self.workers.training))
+        self.handle(self.workers.report(trial, score, save=True, stop="enough"))
+
+    @precondition(lambda self: self.workers.trials)
+    @rule(data=st.data())
+    def a_worker_dies(self, data):
+        trial = data.draw(st.sampled_from(sorted(self.workers.trials)))
+        # As the controller does: whoever is lost is lost in its present incarnation.
+        incarnation = self.experiment.population[trial].incarnation
+        self.handle(replace(self.workers.fail(trial), incarnation=incarnation))
+
+    @precondition(lambda self: self.workers.training)
+    @rule(data=st.data())
+    def a_function_returns(self, data):
+        self.handle(self.workers.end(data.draw(st.sampled_from(self.workers.training))))
+
+    @precondition(lambda self: self.late)
+    @rule(data=st.data())
+    def a_message_comes_twice_from_a_dead_worker(self, data):
+        event = data.draw(st.sampled_from(self.late))
+        trial = self.experiment.population[event.trial]
+        if event.incarnation < trial.incarnation or not trial.status.is_live:
+            step = self.experiment.handle(event)
+            assert not step.events
+            assert not step.commands
+
+    @rule()
+    def the_controller_dies_and_another_resumes(self):
+        self.workers.vanish()
+        self.experiment = Experiment(self.scheduler, self.settings)
+        for event in self.journal.read():
+            self.experiment.fold(event)
+        if not self.experiment.finished:
+            self.handle(Resumed(time_s=0.0))
+
+    @precondition(lambda self: self.settings.max_residents is None)
+    @rule(limit=st.integers(1, 4))
+    def memory_runs_low(self, limit):
+        self.handle(ResidentsLimited(time_s=0.0, limit=limit))
+
+    @rule(really=st.integers(0, 30))
+    def everything_is_stopped(self, really):
+        if really == 0:
+            self.handle(PopulationStopped(time_s=0.0, reason="time"))
+
+    @invariant()
+    def at_most_the_slots_run(self):
+        if hasattr(self, "experiment"):
+            assert len(self.workers.training) <= self.settings.slots
+            assert set(self.workers.training) == self.experiment.running
+
+    @invariant()
+    def no_live_trial_is_lost(self):
+        """Some trial trains as long as any is live, and each live one is somewhere."""
+        if not hasattr(self, "experiment"):
+            return
+        trials = self.experiment.population.trials
+        live = [trial for trial in trials if trial.status.is_live]
+        assert bool(live) != self.experiment.finished
+        assert not live or self.workers.training
+        for trial in live:
+            resident = trial.id in self.workers.trials
+            assert resident == (trial.status is not TrialStatus.PENDING)
+
+    @invariant()
+    def what_a_trial_would_go_back_to_exists(self):
+        if hasattr(self, "experiment"):
+            for trial in self.experiment.population.trials:
+                if trial.checkpoint is not None:
+                    assert trial.checkpoint.id in self.workers.saved
+
+    @invariant()
+    def retention_is_bounded(self):
+        if hasattr(self, "experiment") and self.settings.retention.num_to_keep is not None:
+            pinned = {t.checkpoint.id for t in self.experiment.population.trials if t.checkpoint}
+            for trial in self.experiment.population.trials:
+                kept = [ref for ref in trial.saved if ref.id not in pinned]
+                assert len(kept) <= self.settings.retention.num_to_keep
+
+    @invariant()
+    def exactly_the_results_that_were_not_lost_are_valid(self):
+        if hasattr(self, "experiment"):
+            for trial in self.experiment.population.trials:
+                found = list(valid_results(self.journal, trial))
+                assert _same(found, self.valid[trial.id])
+
+    @invariant()
+    def a_fold_of_the_journal_is_the_live_state(self):
+        if not hasattr(self, "experiment"):
+            return
+        other = Experiment(self.scheduler, self.settings)
+        for event in self.journal.read():
+            other.fold(event)
+        for mine, theirs in zip(self.experiment.population.trials, other.population.trials, strict=True):
+            for name in ("config", "run", "iteration", "age", "checkpoint", "saved", "reports", "decisions"):
+                assert _same(getattr(mine, name), getattr(theirs, name)), name
+            assert mine.status.is_live == theirs.status.is_live
+
+
+def _same(one, other):
+    return repr(one) == repr(other)  # NaN equals itself in a repr
+
+
+TestPopulationUnderFire = PopulationUnderFire.TestCase
+TestPopulationUnderFire.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)

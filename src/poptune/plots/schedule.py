@@ -1,0 +1,115 @@
+"""Hyperparameters over the iterations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from poptune.arguments import nearest
+from poptune.errors import ConfigurationError
+from poptune.plots.best import best_of, title
+from poptune.plots.style import BEST, MOST_NAMED, line_style, name
+from poptune.results import Result, ResultGrid, Segment
+from poptune.results.nested import flatten
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_WIDE = 100.0
+_MOST_LEVEL_NAME = 18
+
+Steps = tuple[list[float], list[Any]]
+
+
+def schedule(results: Result | ResultGrid, keys: Sequence[str] | None = None) -> Figure:
+    """Draw the hyperparameters of every trial as steps, and those along the best trial's lineage in black.
+
+    A scale is logarithmic where the values span more than two decades. Values that are no numbers are levels.
+
+    Args:
+        results: An experiment, or one trial, of which the lineage alone is drawn.
+        keys: Which hyperparameters, nested ones as ``optimizer/lr``; by default all that vary, if any does.
+
+    Raises:
+        ConfigurationError: A key is in no config, or there are no hyperparameters.
+        ImportError: matplotlib is not installed.
+    """
+    from poptune.plots.figure import add_legend, add_title, new_figure  # noqa: PLC0415 - optional
+
+    trials = [] if isinstance(results, Result) else list(results)
+    ways = list(results.lineage.segments.values()) if isinstance(results, ResultGrid) else []
+    best = best_of(results)
+    along = best.lineage.segments if best else ()
+    values = _values([*ways, along])
+    chosen = _chosen(values, keys)
+    figure, panels = new_figure(height=0.8 + 1.9 * len(chosen), panels=len(chosen))
+    for panel, key in zip(panels, chosen, strict=True):
+        levels = _levels(values[key])
+        for index, (trial, way) in enumerate(zip(trials, ways, strict=True)):
+            steps = _steps(way, key, levels)
+            panel.plot(*steps, label=name(trial.tag), **line_style(index, len(trials)))
+        if along:
+            panel.plot(*_steps(along, key, levels), label="best lineage", **BEST)
+        _scale(panel, key, values[key], levels)
+    if best is not None:
+        add_title(panels[0], title(results, best))
+    if 0 < len(trials) <= MOST_NAMED:
+        add_legend(figure, panels[0])
+    return figure
+
+
+def _values(ways: Sequence[Sequence[Segment]]) -> dict[str, list[Any]]:
+    """Return all values that each hyperparameter takes, each once."""
+    values: dict[str, list[Any]] = {}
+    for config in (segment.config for way in ways for segment in way):
+        for key, value in flatten(config).items():
+            seen = values.setdefault(key, [])
+            if value not in seen:
+                seen.append(value)
+    return values
+
+
+def _chosen(values: Mapping[str, Sequence[Any]], keys: Sequence[str] | None) -> list[str]:
+    for key in keys or ():
+        if key not in values:
+            raise ConfigurationError(
+                f"keys must be hyperparameters, got {key!r}{nearest(key, values)} "
+                f"There are: {', '.join(values)}"
+            )
+    if not values:
+        raise ConfigurationError("There is no hyperparameter to draw: the configs are empty")
+    varying = [key for key, seen in values.items() if len(seen) > 1]
+    return list(keys or varying or values)
+
+
+def _levels(values: Sequence[Any]) -> dict[str, int] | None:
+    """Return a level for each value, by its text; None where all values are numbers."""
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return None
+    return {text: level for level, text in enumerate(sorted(map(str, values)))}
+
+
+def _steps(way: Sequence[Segment], key: str, levels: Mapping[str, int] | None) -> Steps:
+    """Return a line with a corner at each change, and a gap where the iterations do not go on."""
+    xs: list[float] = []
+    ys: list[Any] = []
+    for segment in way:
+        config = flatten(segment.config)
+        if xs and segment.after != xs[-1]:
+            xs.append(segment.after)
+            ys.append(math.nan)
+        value = config.get(key, math.nan)
+        height = value if levels is None else levels.get(str(value), math.nan)
+        xs.extend((segment.after, segment.until))
+        ys.extend((height, height))
+    return xs, ys
+
+
+def _scale(panel: Any, key: str, values: Sequence[Any], levels: Mapping[str, int] | None) -> None:
+    panel.set_ylabel(key)
+    if levels is not None:
+        panel.set_yticks(range(len(levels)), [text[:_MOST_LEVEL_NAME] for text in levels])
+        panel.set_ylim(-0.5, len(levels) - 0.5)
+    elif min(values) > 0 and max(values) > _WIDE * min(values):
+        panel.set_yscale("log")

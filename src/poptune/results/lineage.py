@@ -1,0 +1,85 @@
+"""Lineages: how the states of a population came about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from poptune.core.events import Reported
+from poptune.core.schedule import Schedule
+from poptune.results.frames import metrics_frame
+from poptune.results.history import Exploit, Segment
+from poptune.results.recording import Recording
+from poptune.types import Config, TrialId
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """The ancestry of one state: the segments that led to it, whichever trial trained them.
+
+    Each segment begins at the iteration at which the one before ends, the first at 0. The last one is empty
+    where the trial has taken over a checkpoint or a config and has not reported since.
+    """
+
+    segments: tuple[Segment, ...]
+    _recording: Recording
+
+    @property
+    def schedule(self) -> Schedule:
+        """The config over the iterations."""
+        changes: dict[int, Config] = {}
+        for before, segment in zip((None, *self.segments), self.segments, strict=False):
+            if before is None or segment.config != before.config:
+                changes[segment.after] = segment.config
+        return Schedule(changes.items())
+
+    @property
+    def metrics_dataframe(self) -> pd.DataFrame:
+        """The stitched curve: exactly one row an iteration, from the trial that trained it."""
+        return metrics_frame(self.results())
+
+    def results(self) -> list[Reported]:
+        """Return the results along the ancestry, one an iteration, in order."""
+        return [result for part in self._recording.results_in(self.segments) for result in part]
+
+    def __str__(self) -> str:
+        """One line a segment."""
+        return "\n".join(_line(segment) for segment in self.segments)
+
+    def __repr__(self) -> str:
+        copies = sum(segment.donor is not None for segment in self.segments)
+        return (
+            f"<Lineage of {self.segments[-1].tag}: {self.segments[-1].until} iterations, {copies} exploits>"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PopulationLineage:
+    """What all trials have trained, and who copied whom."""
+
+    segments: Mapping[TrialId, tuple[Segment, ...]]
+    """What each trial has trained itself, in order, what it gave up at an exploit included."""
+    exploits: tuple[Exploit, ...]
+    """In the order in which they were decided."""
+    _recording: Recording
+
+    def results(self, trial: TrialId) -> list[list[Reported]]:
+        """Return the results of each of a trial's segments."""
+        return self._recording.results_in(self.segments[trial])
+
+    def __repr__(self) -> str:
+        return f"<PopulationLineage: {len(self.segments)} trials, {len(self.exploits)} exploits>"
+
+
+def _line(segment: Segment) -> str:
+    copied = f"  copied {segment.donor}" if segment.donor else ""
+    config = ", ".join(f"{key}={_short(value)}" for key, value in segment.config.items())
+    return f"{segment.after:>6} to {segment.until:<6} {segment.tag.split('_')[0]:>4}  {config}{copied}"
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,99 @@
+"""An experiment as its journal has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from os import PathLike
+from pathlib import Path
+
+from poptune.core.events import Created, Reported
+from poptune.core.population import Population, Trial
+from poptune.errors import ExperimentError
+from poptune.journal import SqliteJournal, UnopenedObjects, valid_results
+from poptune.layout import Layout
+from poptune.results.history import History, Segment
+from poptune.types import Metrics
+
+_MOST_NAMES = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """What is known of an experiment at the moment of reading; it may still be going on.
+
+    Results are not held in memory. They are read anew each time, and no further than this recording goes.
+    """
+
+    layout: Layout
+    created: Created
+    population: Population
+    history: History
+
+    @classmethod
+    def open(cls, path: str | PathLike[str]) -> Recording:
+        """Read the journal in an experiment's folder, once.
+
+        Raises:
+            ExperimentError: The folder is none of an experiment.
+        """
+        layout = Layout(Path(path).expanduser().absolute())
+        if not layout.journal.is_file():
+            raise ExperimentError(
+                f"The folder of an experiment is needed, with {layout.journal.name} in it, but "
+                f"{layout.root} {'has none' if layout.root.is_dir() else 'is no folder'}: "
+                f"{_suggestion(layout.root)}"
+            )
+        population, history = Population(), History()
+        with closing(_journal(layout)) as journal:
+            for event in journal.read():
+                history.apply(event, population)
+                population.apply(event)
+        if population.created is None:
+            raise ExperimentError(f"The experiment {layout.root} has an empty journal")
+        return cls(layout, population.created, population, history)
+
+    def valid_results(self, trial: Trial) -> Iterator[Reported]:
+        """Return a trial's results, in order, without those that a restart made void."""
+        void = {number for first, last in trial.superseded for number in range(first, last + 1)}
+        with closing(_journal(self.layout)) as journal:
+            yield from islice(valid_results(journal, trial), trial.reports - len(void))
+
+    def all_results(self, trial: Trial) -> Iterator[Reported]:
+        """Return a trial's results, in order, those that a restart made void included."""
+        with closing(_journal(self.layout)) as journal:
+            yield from islice(journal.results(trial.id), trial.reports)
+
+    def last_metrics(self, trial: Trial) -> Metrics:
+        """Return the metrics of a trial's last valid result; none if it has no result."""
+        if not trial.superseded or trial.superseded[-1][1] < trial.reports:
+            return trial.metrics
+        metrics: Metrics = {}
+        for result in self.valid_results(trial):
+            metrics = result.metrics
+        return metrics
+
+    def results_in(self, segments: Sequence[Segment]) -> list[list[Reported]]:
+        """Return the results of each segment. Each trial that takes part is read once."""
+        found: list[list[Reported]] = [[] for _ in segments]
+        for trial in dict.fromkeys(segment.trial for segment in segments):
+            results = list(self.all_results(self.population[trial]))
+            for results_of_segment, segment in zip(found, segments, strict=True):
+                if segment.trial == trial:
+                    for first, last in segment.reports:
+                        results_of_segment.extend(results[first:last])
+        return found
+
+
+def _journal(layout: Layout) -> SqliteJournal:
+    return SqliteJournal.open(layout.journal, UnopenedObjects(), read_only=True)
+
+
+def _suggestion(root: Path) -> str:
+    inside = sorted(path.parent.name for path in root.glob(f"*/{Layout(root).journal.name}"))
+    if not inside:
+        return "give the path that the run has printed"
+    more = f" and {len(inside) - _MOST_NAMES} more" if len(inside) > _MOST_NAMES else ""
+    return f"it holds the experiments {', '.join(inside[:_MOST_NAMES])}{more}; give the path of one of them"

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from poptune import plots
+from poptune.plots.schedule import _levels, _steps
+from poptune.results import Segment
+
+
+def test_a_schedule_has_a_panel_for_each_hyperparameter_that_varies(toy) -> None:
+    figure = plots.schedule(toy())
+    assert [panel.get_ylabel() for panel in figure.axes] == ["lr", "momentum", "optimizer/name"]
+    assert [panel.get_yscale() for panel in figure.axes] == ["log", "linear", "linear"]
+    assert [text.get_text() for text in figure.axes[2].get_yticklabels()] == ["adam", "sgd"]
+
+
+def test_the_keys_of_a_schedule_can_be_chosen(toy) -> None:
+    results = toy(iterations=6)
+    assert [panel.get_ylabel() for panel in plots.schedule(results, ["batch_size"]).axes] == ["batch_size"]
+    with pytest.raises(ValueError, match="got 'optimiser/name'; did you mean 'optimizer/name'"):
+        plots.schedule(results, ["optimiser/name"])
+
+
+def test_a_schedule_in_which_nothing_varies_shows_all_that_is(toy) -> None:
+    figure = plots.schedule(toy(trials=1, iterations=6))
+    assert len(figure.axes) == 4
+
+
+def test_the_steps_of_a_schedule_have_a_gap_where_the_iterations_jump() -> None:
+    def segment(after: int, until: int, config: dict[str, Any]) -> Segment:
+        return Segment(trial="a", tag="0", after=after, until=until, config=config)
+
+    way = [segment(0, 5, {"lr": 1}), segment(5, 9, {"lr": 2}), segment(4, 6, {"lr": 3})]
+    xs, ys = _steps(way, "lr", None)
+    assert xs == [0, 5, 5, 9, 4, 4, 6]
+    assert ys[:4] == [1, 1, 2, 2]
+    assert math.isnan(ys[4])
+    assert ys[5:] == [3, 3]
+
+
+def test_values_that_are_not_all_numbers_are_levels() -> None:
+    assert _levels([1, 0.5]) is None
+    assert _levels([True, False]) == {"False": 0, "True": 1}
+    assert _levels(["b", 1, None]) == {"1": 0, "None": 1, "b": 2}

@@ -1,0 +1,39 @@
+"""Nothing at all, for ``verbose=0``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from poptune.core.events import Event
+from poptune.core.experiment import Experiment
+from poptune.core.population import Population
+from poptune.types import TrialId
+
+
+class Silent:
+    """Shows nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+    def observe(self, events: Sequence[Event], population: Population) -> None:
+        """See nothing."""
+
+    def output(self, trial: TrialId, stream: str, line: str) -> None:
+        """Hear nothing."""
+
+    def tick(self, experiment: Experiment) -> None:
+        """Draw nothing."""
+
+    def finish(self, *, completed: bool) -> None:
+        """Say nothing."""

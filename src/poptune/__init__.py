@@ -1,0 +1,93 @@
+"""poptune: Population Based Training where the training is all that you pay for.
+
+Layers, each of which may use those below it: ``tuner`` wires everything · ``results``, ``plots`` and
+``progress`` only look · ``controller`` joins core, ``journal`` and ``executors`` · ``executors`` run the
+``runtime`` in workers · ``schedulers`` decide for the ``core`` · ``core`` is pure and knows only
+``search_space``.
+"""
+
+from poptune import plots, schedulers
+from poptune._version import __version__
+from poptune.checkpoints import Checkpoint
+from poptune.errors import (
+    CheckpointError,
+    ConfigurationError,
+    CorruptCheckpointError,
+    ExecutorError,
+    ExperimentError,
+    InternalError,
+    JournalError,
+    PoptuneError,
+    PoptuneWarning,
+    TrainableError,
+    UntrustedCheckpointError,
+)
+from poptune.executors import InlineExecutor, ProcessExecutor
+from poptune.results import Result, ResultGrid
+from poptune.runtime.current import TrialContext, get_checkpoint, get_context, report
+from poptune.runtime.trainable import Trainable, with_parameters, with_resources
+from poptune.search_space import (
+    choice,
+    grid_search,
+    lograndint,
+    loguniform,
+    ordinal,
+    qlograndint,
+    qloguniform,
+    qrandint,
+    qrandn,
+    quniform,
+    randint,
+    randn,
+    sample_from,
+    uniform,
+)
+from poptune.tuner import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
+
+__all__ = [
+    "Checkpoint",
+    "CheckpointConfig",
+    "CheckpointError",
+    "ConfigurationError",
+    "CorruptCheckpointError",
+    "ExecutorError",
+    "ExperimentError",
+    "FailureConfig",
+    "InlineExecutor",
+    "InternalError",
+    "JournalError",
+    "PoptuneError",
+    "PoptuneWarning",
+    "ProcessExecutor",
+    "Result",
+    "ResultGrid",
+    "RunConfig",
+    "Trainable",
+    "TrainableError",
+    "TrialContext",
+    "TuneConfig",
+    "Tuner",
+    "UntrustedCheckpointError",
+    "__version__",
+    "choice",
+    "get_checkpoint",
+    "get_context",
+    "grid_search",
+    "lograndint",
+    "loguniform",
+    "ordinal",
+    "plots",
+    "qlograndint",
+    "qloguniform",
+    "qrandint",
+    "qrandn",
+    "quniform",
+    "randint",
+    "randn",
+    "report",
+    "sample_from",
+    "schedulers",
+    "uniform",
+    "with_parameters",
+    "with_resources",
+]

@@ -1,0 +1,214 @@
+"""What a user says about a run, beside the training code and the search space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any, Literal
+
+from poptune.arguments import check_mode, nearest, reject_unknown_keywords
+from poptune.core.events import TrialSpec
+from poptune.core.scheduler import Scheduler
+from poptune.errors import ConfigurationError
+from poptune.executors import Executor
+from poptune.executors.base import check_at_least
+from poptune.runtime.trainable import check_resources
+from poptune.schedulers import FIFOScheduler
+from poptune.types import Config, Mode
+
+StopFunction = Callable[[str, dict[str, Any]], bool]
+ProgressStyle = Literal["auto", "live", "lines", "notebook"]
+_STYLES = ("auto", "live", "lines", "notebook")
+
+
+@reject_unknown_keywords
+@dataclass(frozen=True, kw_only=True)
+class TuneConfig:
+    """How the population is made and steered.
+
+    Args:
+        metric: The metric to optimise, a key of what is reported.
+        mode: ``"max"`` if larger is better, ``"min"`` if smaller is.
+        scheduler: The algorithm; by default every trial trains to its end.
+        num_samples: How many trials; with a ``grid_search`` in the space, how many for each of its points.
+        max_concurrent_trials: Run at most this many trials at once; by default what the machine allows.
+        time_budget_s: End everything after this many seconds.
+        seed: Everything that poptune draws follows from it. Without one a seed is drawn and journaled.
+        reuse_workers: Whether a worker trains one trial after another; False gives each its own process.
+        resources_per_trial: ``{"cpu": 1, "gpu": 0.5}``: what one trial may use.
+        points_to_evaluate: Configs, whole or in part, of the first trials.
+        trial_name_creator: ``TrialSpec -> str``, for other names of trials.
+        trial_dirname_creator: ``TrialSpec -> str``, for other names of their folders.
+
+    Raises:
+        ConfigurationError: An argument is out of its range.
+
+    Example:
+        >>> import poptune as tune
+        >>> tune_config = tune.TuneConfig(metric="loss", mode="min", num_samples=8, seed=0)
+    """
+
+    metric: str | None = None
+    mode: Mode | None = None
+    scheduler: Scheduler[Any] = field(default_factory=FIFOScheduler)
+    num_samples: int = 1
+    max_concurrent_trials: int | None = None
+    time_budget_s: float | None = None
+    seed: int | None = None
+    reuse_workers: bool = True
+    resources_per_trial: Mapping[str, float] | None = None
+    points_to_evaluate: Sequence[Config] = ()
+    trial_name_creator: Callable[[TrialSpec], str] | None = None
+    trial_dirname_creator: Callable[[TrialSpec], str] | None = None
+
+    def __post_init__(self) -> None:
+        check_mode(self.mode)
+        check_at_least("num_samples", _required("num_samples", self.num_samples))
+        check_at_least("max_concurrent_trials", self.max_concurrent_trials)
+        check_at_least("seed", self.seed, least=0)
+        if isinstance(self.scheduler, str | type):
+            raise ConfigurationError(
+                f"scheduler must be a scheduler object, got {self.scheduler!r}: write, for example, "
+                "PopulationBasedTraining(...)"
+            )
+        if self.time_budget_s is not None and not self.time_budget_s > 0:
+            raise ConfigurationError(f"time_budget_s must be above 0 seconds, got {self.time_budget_s!r}")
+        if self.resources_per_trial is not None:
+            check_resources(self.resources_per_trial)
+
+
+@reject_unknown_keywords
+@dataclass(frozen=True, kw_only=True)
+class CheckpointConfig:
+    """Which checkpoints are made and kept.
+
+    One that a trial may still go back to, or copies, is kept in any case.
+
+    Args:
+        num_to_keep: How many of each trial's own stay on disk; by default all.
+        checkpoint_score_attribute: Keep those with the best value of this metric, instead of the newest.
+        checkpoint_score_order: ``"max"`` or ``"min"``: which value is best.
+        checkpoint_frequency: The class form saves every this many iterations; 0 leaves it to milestones.
+        checkpoint_at_end: Whether the class form saves with its last result; by default if it can save.
+
+    Example:
+        >>> import poptune as tune
+        >>> checkpoint_config = tune.CheckpointConfig(num_to_keep=2)
+    """
+
+    num_to_keep: int | None = None
+    checkpoint_score_attribute: str | None = None
+    checkpoint_score_order: Mode = "max"
+    checkpoint_frequency: int = 0
+    checkpoint_at_end: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_at_least("num_to_keep", self.num_to_keep)
+        check_at_least("checkpoint_frequency", self.checkpoint_frequency, least=0)
+        if self.checkpoint_score_order not in {"max", "min"}:
+            raise ConfigurationError(
+                f'checkpoint_score_order must be "max" or "min", got {self.checkpoint_score_order!r}'
+            )
+
+
+@reject_unknown_keywords
+@dataclass(frozen=True, kw_only=True)
+class FailureConfig:
+    """What happens when a trial fails.
+
+    Args:
+        max_failures: How often a trial is restarted from its newest checkpoint; -1 sets no limit.
+        fail_fast: Whether the first trial that is given up ends the experiment.
+
+    Example:
+        >>> import poptune as tune
+        >>> failure_config = tune.FailureConfig(max_failures=3)
+    """
+
+    max_failures: int = 0
+    fail_fast: bool = False
+
+    def __post_init__(self) -> None:
+        check_at_least("max_failures", self.max_failures, least=-1)
+
+
+@reject_unknown_keywords
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Where and how an experiment runs, when it ends, and what is shown and kept of it.
+
+    Args:
+        name: The experiment's name and folder; by default the trainable's name and the time.
+        storage_path: The folder that experiments are kept in.
+        stop: ``{"mean_accuracy": 0.96, "training_iteration": 50}`` ends a trial when any of its metrics
+            reaches the value, whatever the mode; or a function ``(trial_id, result) -> bool``.
+        stop_population_at: Like the dict above; the first trial that reaches a value ends them all.
+        checkpoint_config: Which checkpoints are made and kept.
+        failure_config: What happens when a trial fails.
+        executor: ``"processes"``, ``"inline"``, or an executor with options of its own.
+        progress: ``"live"`` (a table that is redrawn), ``"notebook"``, ``"lines"``, or ``"auto"``: what
+            fits the place where the program runs.
+        log_to_file: Whether what a trial prints is kept in its folder, in ``stdout`` and ``stderr``.
+        verbose: 0 shows nothing, 1 the progress.
+
+    Raises:
+        ConfigurationError: An argument is out of its range.
+
+    Example:
+        >>> import poptune as tune
+        >>> run_config = tune.RunConfig(name="pbt_mnist", stop={"training_iteration": 50})
+    """
+
+    name: str | None = None
+    storage_path: str | PathLike[str] = "~/poptune_results"
+    stop: Mapping[str, float] | StopFunction | None = None
+    stop_population_at: Mapping[str, float] | None = None
+    checkpoint_config: CheckpointConfig = field(default_factory=CheckpointConfig)
+    failure_config: FailureConfig = field(default_factory=FailureConfig)
+    executor: str | Executor = "processes"
+    progress: ProgressStyle = "auto"
+    log_to_file: bool = False
+    verbose: int = 1
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        if self.stop is not None and not callable(self.stop):
+            _check_stop("stop", self.stop)
+        if self.stop_population_at is not None:
+            _check_stop("stop_population_at", self.stop_population_at)
+        if self.progress not in _STYLES:
+            raise ConfigurationError(
+                f"progress must be one of {', '.join(_STYLES)}, got {self.progress!r}"
+                + nearest(str(self.progress), _STYLES)
+            )
+
+
+def _required(name: str, value: int | None) -> int:
+    if value is None:
+        raise ConfigurationError(f"{name} must be a whole number of at least 1, got None")
+    return value
+
+
+def _check_name(name: str | None) -> None:
+    if name is None:
+        return
+    if not isinstance(name, str) or not name or name in {".", ".."} or name != name.strip():
+        raise ConfigurationError(f"The experiment's name must be a folder's name, got {name!r}")
+    if any(mark in name for mark in "/\\") or any(ord(letter) < 32 for letter in name):
+        raise ConfigurationError(
+            f"The experiment's name must be one folder's name, without slashes, got {name!r}: "
+            "give the folder that it is to be in as storage_path"
+        )
+
+
+def _check_stop(what: str, stop: Mapping[str, float]) -> None:
+    if not isinstance(stop, Mapping):
+        raise ConfigurationError(f'{what} must be a dict such as {{"training_iteration": 50}}, got {stop!r}')
+    for key, value in stop.items():
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not isinstance(key, str) or not is_number or math.isnan(value):
+            raise ConfigurationError(
+                f"{what} must map metrics to the numbers that end a trial, got {key!r}: {value!r}"
+            )

@@ -1,0 +1,171 @@
+"""An experiment as its user defined it, checked as a whole; what a restore needs to continue it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from poptune.arguments import nearest
+from poptune.core.experiment import Settings
+from poptune.core.random import derived_generator
+from poptune.core.retention import Retention
+from poptune.errors import ConfigurationError
+from poptune.executors import Executor, InlineExecutor, ProcessExecutor
+from poptune.executors.shipping import ship
+from poptune.notices import warn
+from poptune.runtime.protocol import Terms
+from poptune.runtime.trainable import Prepared, Trainable, check_resources
+from poptune.search_space import Resolved, validate, variants
+from poptune.tuner.configs import RunConfig, TuneConfig
+
+_EXECUTORS: dict[str, Callable[[], Executor]] = {"processes": ProcessExecutor, "inline": InlineExecutor}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """What to train, over which space, how, and where. Valid, as far as can be told beforehand."""
+
+    prepared: Prepared | None
+    """``None`` in a stored definition whose trainable could not be pickled."""
+    param_space: Mapping[str, Any]
+    tune: TuneConfig
+    run: RunConfig
+    executor: Executor
+    resources: dict[str, float]
+
+    @classmethod
+    def make(
+        cls, prepared: Prepared, param_space: Mapping[str, Any], tune: TuneConfig, run: RunConfig
+    ) -> Definition:
+        """Check everything and put it together.
+
+        Raises:
+            ConfigurationError: Something is wrong.
+        """
+        scheduler = tune.scheduler.for_metric(tune.metric, tune.mode)
+        needs = scheduler.needs
+        if needs.metric is not None and needs.mode is None:
+            raise ConfigurationError(
+                f'A metric needs a mode, got metric={needs.metric!r} without one: add mode="max" or "min"'
+            )
+        resources = prepared.resources or tune.resources_per_trial or {"cpu": 1.0}
+        check_resources(resources)
+        definition = cls(
+            prepared=prepared,
+            param_space=param_space,
+            tune=replace(tune, scheduler=scheduler, metric=needs.metric, mode=needs.mode),
+            run=run,
+            executor=_executor(run.executor),
+            resources=dict(resources),
+        )
+        validate(param_space)
+        definition.executor.count_slots(definition.resources)
+        definition._check_class_form(prepared)
+        if isinstance(definition.executor, ProcessExecutor):
+            ship(prepared)
+        definition._warn_of_doubtful_choices(len(definition.sample(seed=0)))
+        return definition
+
+    def _check_class_form(self, prepared: Prepared) -> None:
+        if not (prepared.is_class and self.tune.scheduler.needs.checkpoints):
+            return
+        if not _can_save(prepared):
+            raise ConfigurationError(
+                f"{type(self.tune.scheduler).__name__} copies checkpoints, so {prepared.name} must define "
+                "save_checkpoint(checkpoint_dir) and load_checkpoint(checkpoint)"
+            )
+
+    def _warn_of_doubtful_choices(self, population: int) -> None:
+        if population == 1 and self.tune.scheduler.needs.checkpoints:
+            warn(
+                "The population has a single trial, so there is nobody to copy: "
+                "set TuneConfig(num_samples=...) to 4 or more"
+            )
+        stop = self.run.stop
+        if isinstance(stop, Mapping) and self.tune.mode == "min" and self.tune.metric in stop:
+            warn(
+                f"stop={dict(stop)!r} ends a trial when {self.tune.metric!r} is at least that value, also "
+                'under mode="min"; to end it when the value falls below, pass a function: '
+                "stop=lambda trial_id, result: ..."
+            )
+
+    def sample(self, seed: int) -> list[Resolved]:
+        """Return the configs of the population."""
+        return variants(
+            self.param_space,
+            num_samples=self.tune.num_samples,
+            generator=lambda index, path: derived_generator(seed, f"sample:{path}", index),
+            points_to_evaluate=self.tune.points_to_evaluate,
+        )
+
+    @property
+    def seed(self) -> int:
+        """The user's seed, or a fresh one."""
+        return secrets.randbits(31) if self.tune.seed is None else self.tune.seed
+
+    def slots(self, population: int) -> int:
+        """Return how many trials run at once."""
+        most = self.tune.max_concurrent_trials or population
+        return min(self.executor.count_slots(self.resources), most, population)
+
+    def settings(self, population: int) -> Settings:
+        """Return what the machine must know beside the events."""
+        slots = self.slots(population)
+        residents = self.executor.max_resident_trials
+        if residents is None and self.resources.get("gpu"):
+            residents = slots
+        checkpoints = self.run.checkpoint_config
+        return Settings(
+            slots=slots,
+            max_residents=None if residents is None else max(residents, slots),
+            max_failures=self.run.failure_config.max_failures,
+            fail_fast=self.run.failure_config.fail_fast,
+            retention=Retention(
+                num_to_keep=checkpoints.num_to_keep,
+                attribute=checkpoints.checkpoint_score_attribute,
+                mode=checkpoints.checkpoint_score_order,
+            ),
+        )
+
+    def terms(self, name: str, path: str) -> Terms:
+        """Return what holds for every trial of the experiment in this folder."""
+        needs = self.tune.scheduler.needs
+        stop = self.run.stop
+        checkpoints = self.run.checkpoint_config
+        at_end = checkpoints.checkpoint_at_end
+        if at_end is None:
+            at_end = self.prepared is not None and _can_save(self.prepared)
+        return Terms(
+            experiment_name=name,
+            experiment_path=path,
+            stop={} if stop is None or callable(stop) else dict(stop),
+            stop_population=dict(self.run.stop_population_at or {}),
+            time_attr=needs.time_attr,
+            metric=needs.metric,
+            mode=needs.mode,
+            require_attrs=needs.require_attrs,
+            lockstep=callable(stop),
+            save_at_milestones=needs.checkpoints,
+            checkpoint_frequency=checkpoints.checkpoint_frequency,
+            checkpoint_at_end=at_end,
+            resources=self.resources,
+            log_to_file=self.run.log_to_file,
+        )
+
+
+def _can_save(prepared: Prepared) -> bool:
+    cls: Any = prepared.trainable
+    return prepared.is_class and cls.save_checkpoint is not Trainable.save_checkpoint
+
+
+def _executor(chosen: str | Executor) -> Executor:
+    if not isinstance(chosen, str):
+        return chosen
+    if chosen not in _EXECUTORS:
+        raise ConfigurationError(
+            f"executor must be one of {', '.join(_EXECUTORS)} or an executor object, got {chosen!r}"
+            + nearest(chosen, _EXECUTORS)
+        )
+    return _EXECUTORS[chosen]()

@@ -1,0 +1,136 @@
+"""An experiment's folder: finding one, and making room for a new one."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import tempfile
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+
+import cloudpickle
+
+from poptune.errors import ConfigurationError, ExperimentError
+from poptune.executors import ProcessExecutor
+from poptune.journal import ObjectTable, SqliteJournal, UnopenedObjects
+from poptune.layout import Layout
+from poptune.runtime.trainable import Prepared
+from poptune.tuner.definition import Definition
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentFolder:
+    """The folder of an experiment."""
+
+    path: Path
+
+    @classmethod
+    def existing(cls, path: str | PathLike[str]) -> ExperimentFolder:
+        """Return the folder if there is an experiment in it.
+
+        Raises:
+            ExperimentError: There is none.
+        """
+        folder = cls(Path(path).expanduser().absolute())
+        if not folder.layout.journal.is_file():
+            raise ExperimentError(
+                f"A folder of an experiment holds experiment.db, but {folder.path} does not: give the "
+                "folder that was printed when the experiment ran"
+            )
+        return folder
+
+    @classmethod
+    def make(cls, storage_path: str | PathLike[str], name: str) -> ExperimentFolder:
+        """Return a new folder; a finished experiment of that name is moved out of its way.
+
+        Raises:
+            ConfigurationError: The storage path is a file, or cannot be written.
+            ExperimentError: The name is that of an interrupted experiment, or of some other folder.
+        """
+        storage = _writable(Path(storage_path).expanduser().absolute())
+        folder = cls(storage / name)
+        if folder.layout.journal.is_file():
+            folder._make_way()
+        elif folder.path.is_dir() and any(folder.path.iterdir()) and not folder._is_stillborn:
+            raise ExperimentError(
+                f"{folder.path} exists and is no experiment: choose another name or storage_path"
+            )
+        folder.path.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @property
+    def layout(self) -> Layout:
+        """Where things are in it."""
+        return Layout(self.path)
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether the experiment came to its end."""
+        journal = SqliteJournal.open(self.layout.journal, UnopenedObjects(), read_only=True)
+        try:
+            return journal.is_completed()
+        finally:
+            journal.close()
+
+    @property
+    def _is_stillborn(self) -> bool:
+        """Whether an experiment was begun here that died before its journal was there."""
+        ours = {self.layout.objects.name, f"{self.layout.journal.name}.new"}
+        return {path.name.removesuffix("-wal").removesuffix("-shm") for path in self.path.iterdir()} <= {
+            *ours,
+            f"{self.layout.objects.name}.new",
+        }
+
+    def _make_way(self) -> None:
+        if not self.is_completed:
+            raise ExperimentError(
+                f"An experiment named {self.path.name!r} was interrupted in {self.path.parent}: continue it "
+                f"with Tuner.restore({str(self.path)!r}).fit(), choose another name, or delete the folder"
+            )
+        number = 1
+        while (aside := self.path.with_name(f"{self.path.name}.{number}")).exists():
+            number += 1
+        self.path.rename(aside)
+
+    def store(self, definition: Definition) -> ObjectTable:
+        """Keep what defines the experiment, so that it can be restored."""
+        try:
+            cloudpickle.dumps(definition.prepared)
+        except (pickle.PicklingError, TypeError, AttributeError):
+            if isinstance(definition.executor, ProcessExecutor):
+                raise
+            definition = replace(definition, prepared=None)
+        return ObjectTable.create(self.layout.objects, definition)
+
+    def open(self, prepared: Prepared | None) -> tuple[Definition, ObjectTable]:
+        """Open what defines the experiment, which runs code in it; ``prepared`` replaces its trainable."""
+        definition, objects = ObjectTable.open(self.layout.objects)
+        if not isinstance(definition, Definition):
+            raise ExperimentError(f"{self.layout.objects} does not define an experiment")
+        definition = replace(definition, prepared=prepared or definition.prepared)
+        if definition.prepared is None:
+            raise ExperimentError(
+                "The trainable of this experiment could not be stored, since it captures what cannot be "
+                f"pickled: give it again, Tuner.restore({str(self.path)!r}, trainable=...)"
+            )
+        return definition, objects
+
+
+def _writable(storage: Path) -> Path:
+    """Return the storage folder, made if need be, after a real attempt to write into it."""
+    try:
+        storage.mkdir(parents=True, exist_ok=True)
+        descriptor, probe = tempfile.mkstemp(prefix=".poptune-probe-", dir=storage)
+        os.close(descriptor)
+        Path(probe).unlink()
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ConfigurationError(
+            f"storage_path must be a folder, got {str(storage)!r}, which is a file or lies below one"
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"storage_path must be a folder that can be written, got {str(storage)!r} ({error.strerror}): "
+            "choose another, or change its permissions"
+        ) from error
+    return storage

@@ -1,0 +1,86 @@
+"""How experiments and trials are called."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from poptune.core.events import TrialSpec
+from poptune.errors import ConfigurationError
+from poptune.runtime.trainable import Prepared
+from poptune.search_space import Resolved, trial_tag
+from poptune.tuner.configs import TuneConfig
+from poptune.types import TrialId
+
+_LONGEST_FOLDER_BYTES = 200
+
+
+def experiment_name(prepared: Prepared) -> str:
+    """Return a name for an experiment that was given none."""
+    return f"{_clean(prepared.name)}_{_now()}"
+
+
+def trial_specs(prepared: Prepared, configs: list[Resolved], tune: TuneConfig) -> tuple[TrialSpec, ...]:
+    """Return ids, names, tags and folders of the trials with these configs.
+
+    Raises:
+        ConfigurationError: A name or folder that the user's function made cannot be used.
+    """
+    experiment, now = secrets.token_hex(3)[:5], _now()
+    specs = [
+        _named(_spec(prepared, index, resolved, experiment, now), tune)
+        for index, resolved in enumerate(configs)
+    ]
+    folders = [spec.folder for spec in specs]
+    if len(set(folders)) < len(folders):
+        twice = next(folder for folder in folders if folders.count(folder) > 1)
+        raise ConfigurationError(
+            f"Each trial needs a folder of its own, but trial_dirname_creator named two {twice!r}: "
+            "make the trial's id a part of the name"
+        )
+    return tuple(specs)
+
+
+def _spec(prepared: Prepared, index: int, resolved: Resolved, experiment: str, now: str) -> TrialSpec:
+    trial_id = TrialId(f"{experiment}_{index:05d}")
+    tag = trial_tag(index, resolved.sampled)
+    name = f"{prepared.name}_{trial_id}"
+    room = _LONGEST_FOLDER_BYTES - len(f"{name}__{now}".encode())
+    short = _clean(tag).encode()[: max(room, 8)].decode(errors="ignore")
+    return TrialSpec(
+        id=trial_id,
+        index=index,
+        name=name,
+        tag=tag,
+        folder=f"{_clean(name)}_{short}_{now}",
+        config=resolved.config,
+    )
+
+
+def _named(spec: TrialSpec, tune: TuneConfig) -> TrialSpec:
+    """Return the spec with the names that the user's functions make."""
+    name = _created("trial_name_creator", tune.trial_name_creator, spec, spec.name)
+    folder = _created("trial_dirname_creator", tune.trial_dirname_creator, spec, spec.folder)
+    if "/" in folder or "\\" in folder or folder.startswith("."):
+        raise ConfigurationError(f"trial_dirname_creator must return the name of one folder, got {folder!r}")
+    return replace(spec, name=name, folder=folder)
+
+
+def _created(what: str, creator: Callable[[TrialSpec], str] | None, spec: TrialSpec, default: str) -> str:
+    if creator is None:
+        return default
+    name = creator(spec)
+    if not isinstance(name, str) or not name:
+        raise ConfigurationError(f"{what} must return a name, got {name!r} for trial {spec.id}")
+    return name
+
+
+def _clean(text: str) -> str:
+    return re.sub(r"[^\w.,=+-]", "_", text)
+
+
+def _now() -> str:
+    return datetime.now().astimezone().strftime("%Y-%m-%d_%H-%M-%S")

@@ -1,0 +1,193 @@
+"""One session of an experiment: from its first event, or from where it was interrupted, to its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from poptune.checkpoints import DirectoryStore
+from poptune.controller import Controller, Limits, Listener, Observer
+from poptune.controller.effects import Effects
+from poptune.core.events import Created, Resumed
+from poptune.core.experiment import Experiment, Step
+from poptune.executors.base import Work
+from poptune.journal import SqliteJournal, valid_results
+from poptune.loggers import CsvLogger, JsonLogger, OutputLogger, PerturbationLogger
+from poptune.progress import Progress, RunFacts, watch
+from poptune.schedulers import PopulationBasedTraining
+from poptune.search_space import Domain, GridSearch, SampleFrom, entries
+from poptune.tuner.definition import Definition
+from poptune.tuner.folder import ExperimentFolder
+from poptune.tuner.naming import experiment_name, trial_specs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A session, wired and ready; its first step is in the journal."""
+
+    folder: ExperimentFolder
+    definition: Definition
+    experiment: Experiment
+    journal: SqliteJournal
+    first: Step
+
+    @classmethod
+    def begin(cls, definition: Definition) -> Run:
+        """Make the folder of a new experiment and its journal.
+
+        Raises:
+            ExperimentError: The place cannot be used, or an interrupted experiment has that name.
+        """
+        assert definition.prepared is not None
+        seed = definition.seed
+        trials = trial_specs(definition.prepared, definition.sample(seed), definition.tune)
+        name = definition.run.name or experiment_name(definition.prepared)
+        needs = definition.tune.scheduler.needs
+        created = Created(
+            time_s=time.time(),
+            name=name,
+            trainable=definition.prepared.name,
+            seed=seed,
+            metric=needs.metric,
+            mode=needs.mode,
+            time_attr=needs.time_attr,
+            trials=trials,
+        )
+        experiment = Experiment(definition.tune.scheduler, definition.settings(len(trials)))
+        first = experiment.handle(created)
+        folder = ExperimentFolder.make(definition.run.storage_path, name)
+        objects = folder.store(definition)
+        journal = SqliteJournal.create(folder.layout.journal, first.events, objects)
+        return cls(
+            folder=folder,
+            definition=definition,
+            experiment=experiment,
+            journal=journal,
+            first=first,
+        )
+
+    @classmethod
+    def resume(cls, folder: ExperimentFolder, definition: Definition) -> Run:
+        """Fold an interrupted experiment's journal and take over from there."""
+        _, objects = folder.open(definition.prepared)
+        journal = SqliteJournal.open(folder.layout.journal, objects)
+        population = len(definition.sample(seed=0))
+        experiment = Experiment(definition.tune.scheduler, definition.settings(population))
+        for event in journal.read():
+            experiment.fold(event)
+        known = {ref.path for trial in experiment.population.trials for ref in trial.saved}
+        DirectoryStore(folder.path).sweep(known)
+        PerturbationLogger(folder.layout).rebuild(journal.read(), experiment.population)
+        first = experiment.handle(Resumed(time_s=time.time()))
+        journal.append(first.events)
+        return cls(
+            folder=folder,
+            definition=definition,
+            experiment=experiment,
+            journal=journal,
+            first=first,
+        )
+
+    def run(self) -> bool:
+        """Train; return whether the experiment is complete."""
+        try:
+            with watch(
+                style=self.definition.run.progress,
+                verbose=self.definition.run.verbose,
+                facts=self._facts(),
+            ) as progress:
+                completed = self._controller(progress).run(self.first)
+                progress.finish(completed=completed)
+                return completed
+        finally:
+            self.journal.close()
+
+    def _controller(self, progress: Progress) -> Controller:
+        definition, path = self.definition, self.folder.path
+        assert definition.prepared is not None
+        population = self.experiment.population
+        assert population.created is not None
+        workers = definition.executor.open(
+            Work(
+                prepared=definition.prepared,
+                terms=definition.terms(population.created.name, str(path)),
+                trials=len(population.trials),
+                slots=definition.slots(len(population.trials)),
+                reuse_workers=definition.tune.reuse_workers,
+            )
+        )
+        effects = Effects(
+            population=population,
+            workers=workers,
+            store=DirectoryStore(path),
+            journal=self.journal,
+        )
+        stop = definition.run.stop
+        limits = Limits(stop=stop if callable(stop) else None, time_budget_s=definition.tune.time_budget_s)
+        return Controller(
+            experiment=self.experiment,
+            journal=self.journal,
+            workers=workers,
+            effects=effects,
+            observers=self._loggers(),
+            listeners=self._listeners(),
+            display=progress,
+            limits=limits,
+        )
+
+    def _loggers(self) -> list[Observer]:
+        layout = self.folder.layout
+        results = partial(valid_results, self.journal)
+        loggers: list[Observer] = [JsonLogger(layout, results), CsvLogger(layout, results)]
+        scheduler = self.definition.tune.scheduler
+        if isinstance(scheduler, PopulationBasedTraining) and scheduler.log_config:
+            loggers.append(PerturbationLogger(layout))
+        return loggers
+
+    def _listeners(self) -> list[Listener]:
+        if not self.definition.run.log_to_file:
+            return []
+        return [OutputLogger(self.folder.layout, self.experiment.population)]
+
+    def _facts(self) -> RunFacts:
+        created = self.experiment.population.created
+        assert created is not None
+        stop = self.definition.run.stop
+        return RunFacts(
+            name=created.name,
+            path=str(self.folder.path),
+            metric=created.metric,
+            mode=created.mode,
+            time_attr=created.time_attr,
+            slots=self.definition.slots(len(created.trials)),
+            parameters=self._parameters(),
+            stop={} if stop is None or callable(stop) else dict(stop),
+            time_budget_s=self.definition.tune.time_budget_s,
+        )
+
+    def _parameters(self) -> tuple[str, ...]:
+        """The dotted paths of the hyperparameters that differ between trials or change."""
+        drawn = [
+            path
+            for path, value in entries(self.definition.param_space).items()
+            if isinstance(value, Domain | GridSearch | SampleFrom)
+        ]
+        scheduler = self.definition.tune.scheduler
+        mutated = (
+            _paths(scheduler.hyperparam_mutations or {})
+            if isinstance(scheduler, PopulationBasedTraining)
+            else []
+        )
+        return tuple(dict.fromkeys([*mutated, *drawn]))
+
+
+def _paths(mutations: Mapping[str, object], prefix: str = "") -> list[str]:
+    paths = []
+    for key, value in mutations.items():
+        if isinstance(value, Mapping):
+            paths.extend(_paths(value, f"{prefix}{key}."))
+        else:
+            paths.append(f"{prefix}{key}")
+    return paths

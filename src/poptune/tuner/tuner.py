@@ -1,0 +1,109 @@
+"""The user's entry point: validates, wires, runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from os import PathLike
+from typing import Any
+
+from poptune.arguments import reject_unknown_keywords
+from poptune.results import ResultGrid
+from poptune.runtime.trainable import Prepared, prepare
+from poptune.tuner.configs import RunConfig, TuneConfig
+from poptune.tuner.definition import Definition
+from poptune.tuner.folder import ExperimentFolder
+from poptune.tuner.run import Run
+
+
+@reject_unknown_keywords
+class Tuner:
+    """Trains a population.
+
+    Args:
+        trainable: A function of the config, or a subclass of :class:`Trainable`.
+        param_space: The config's keys, each with a value or a domain such as ``tune.uniform(0, 1)``.
+        tune_config: How the population is made and steered.
+        run_config: Where and how it runs, and when it ends.
+
+    Raises:
+        ConfigurationError: Any argument is wrong. Nothing has started then.
+
+    Example:
+        >>> import poptune as tune
+        >>> def train(config):
+        ...     for step in range(3):
+        ...         tune.report({"loss": config["lr"] / (step + 1)})
+        >>> tuner = tune.Tuner(
+        ...     train,
+        ...     param_space={"lr": tune.loguniform(1e-4, 1)},
+        ...     tune_config=tune.TuneConfig(metric="loss", mode="min", num_samples=4),
+        ...     run_config=tune.RunConfig(executor="inline", storage_path=tmp_path, verbose=0),
+        ... )
+        >>> results = tuner.fit()
+        >>> len(results)
+        4
+    """
+
+    def __init__(
+        self,
+        trainable: Callable[..., Any] | Prepared,
+        *,
+        param_space: Mapping[str, Any] | None = None,
+        tune_config: TuneConfig | None = None,
+        run_config: RunConfig | None = None,
+    ) -> None:
+        self._definition = Definition.make(
+            prepare(trainable),
+            {} if param_space is None else param_space,
+            TuneConfig() if tune_config is None else tune_config,
+            RunConfig() if run_config is None else run_config,
+        )
+        self._folder: ExperimentFolder | None = None
+
+    @classmethod
+    def restore(
+        cls, path: str | PathLike[str], trainable: Callable[..., Any] | Prepared | None = None
+    ) -> Tuner:
+        """Return a tuner whose :meth:`fit` continues the experiment in a folder.
+
+        The experiment's own trainable, scheduler and settings are opened, which runs code from the folder:
+        restore only what you trust.
+
+        Args:
+            path: The experiment's folder.
+            trainable: Use this in place of the stored trainable, for example after mending an error in it.
+
+        Raises:
+            ExperimentError: The folder holds no experiment.
+            JournalError: Its files cannot be opened.
+        """
+        folder = ExperimentFolder.existing(path)
+        tuner = cls.__new__(cls)
+        tuner._definition, _ = folder.open(None if trainable is None else prepare(trainable))  # noqa: SLF001
+        tuner._folder = folder  # noqa: SLF001
+        return tuner
+
+    def fit(self) -> ResultGrid:
+        """Train until every trial has ended, and return the results.
+
+        Ctrl-C ends the run gracefully: the results so far are returned, and :meth:`restore` continues it.
+
+        Raises:
+            ExperimentError: The folder cannot be used, or holds an interrupted experiment of that name.
+        """
+        folder = self._folder
+        if folder is None:
+            run = Run.begin(self._definition)
+        elif folder.is_completed:
+            return ResultGrid.from_path(folder.path)
+        else:
+            run = Run.resume(folder, self._definition)
+        self._folder = run.folder
+        run.run()
+        return ResultGrid.from_path(run.folder.path)
+
+    def get_results(self) -> ResultGrid:
+        """Return the results so far of an experiment that was restored or run."""
+        if self._folder is None:
+            return self.fit()
+        return ResultGrid.from_path(self._folder.path)

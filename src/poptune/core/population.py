@@ -45,6 +45,11 @@ class TrialView(Protocol):
         ...
 
     @property
+    def run(self) -> Run:
+        """How far it trains until its next milestone."""
+        ...
+
+    @property
     def score(self) -> float | None:
         """The metric of the present state, larger is better; ``None`` before the first result."""
         ...

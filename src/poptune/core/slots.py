@@ -17,7 +17,8 @@ class Slots:
         self._resident: dict[TrialId, None] = {}
         self._pending: set[TrialId] = set()
         self._line: list[tuple[float, int, TrialId]] = []
-        self._in_line: dict[TrialId, float] = {}
+        self._in_line: dict[TrialId, int] = {}
+        self._tickets = 0
 
     @property
     def residents(self) -> int:
@@ -50,21 +51,27 @@ class Slots:
         self._resident[trial] = None
 
     def enqueue(self, trial: Trial) -> None:
-        self._in_line[trial.id] = trial.age
-        heapq.heappush(self._line, (trial.age, trial.index, trial.id))
+        """Stand in line: the youngest first, and of one age whoever came first."""
+        self._tickets += 1
+        self._in_line[trial.id] = self._tickets
+        heapq.heappush(self._line, (trial.age, self._tickets, trial.id))
 
     def _head(self) -> tuple[float, int, TrialId] | None:
-        while self._line and self._in_line.get(self._line[0][2]) != self._line[0][0]:
+        while self._line and self._in_line.get(self._line[0][2]) != self._line[0][1]:
             heapq.heappop(self._line)
         return self._line[0] if self._line else None
 
-    def must_yield(self, trial: Trial) -> bool:
-        """Whether some trial in line is at least one whole stretch behind this one."""
+    def must_yield(self, trial: Trial, reached: float) -> bool:
+        """Whether some trial in line is at least one whole stretch behind the age that this one reached.
+
+        What it reached counts, not the age of a checkpoint that it is about to load: or else trials that
+        copy the one in line, and so fall back to its age, would keep it waiting for ever.
+        """
         head = self._head()
         if head is None or trial.run.until is None:
             return False
         stretch = trial.run.until - trial.age
-        return head[0] + stretch <= trial.age
+        return head[0] + stretch <= reached
 
     def next(self) -> TrialId | None:
         """Return who may have the next free slot; ``None`` if nobody waits or none is free."""

@@ -38,8 +38,9 @@ NO_CHECKPOINT = (
     "least once every perturbation_interval."
 )
 STALE_CHECKPOINT = (
-    "A trial copies a checkpoint that is older than the score it was chosen for. Save checkpoints at every "
-    "perturbation_interval (or make the interval a multiple of yours), so that the two are of one iteration."
+    "A trial copies a checkpoint that is older than the last milestone of the trial that saved it. Save one "
+    "at every perturbation_interval (or make the interval a multiple of yours), so that the newest state is "
+    "copied."
 )
 
 
@@ -205,9 +206,16 @@ class PopulationBasedTraining:
             return self._go_on(trial, "not among the lowest"), ""
         donor = population[donor_id]
         if donor.checkpoint is None:
-            return self._go_on(trial, f"donor {donor.id} has no checkpoint"), NO_CHECKPOINT
-        stale = donor.checkpoint.iteration != donor.iteration
+            late = self._last_milestone(donor) > 0
+            reason = f"donor {donor.id} has no checkpoint"
+            return self._go_on(trial, reason), NO_CHECKPOINT if late else ""
+        stale = donor.checkpoint.age < self._last_milestone(donor)
         return self._copy(trial, donor, random), STALE_CHECKPOINT if stale else ""
+
+    def _last_milestone(self, trial: TrialView) -> float:
+        """The age at which a trial last checked in, and should have saved."""
+        until = trial.run.until or 0.0
+        return until if trial.age >= until else until - self.perturbation_interval
 
     def _go_on(self, trial: TrialView, reason: str) -> Decision:
         return Decision(trial=trial.id, next=self._run(trial.age), reason=reason, seen={"own": trial.score})

@@ -1,0 +1,48 @@
+# The commands of this project. `make tutorial` and `make test` need Python >= 3.11, pip and make, no more.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: tutorial test lint types contracts unit format clean
+
+tutorial: $(VENV)/examples.installed  ## train a population on MNIST and look at it
+	@$(BIN)/python examples/mnist_convnet_pbt.py $(ARGS)
+
+test: lint types contracts unit  ## everything that must hold
+
+lint: $(VENV)/dev.installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/dev.installed
+	$(BIN)/mypy
+
+contracts: $(VENV)/dev.installed  ## which room may import which
+	$(BIN)/lint-imports
+
+unit: $(VENV)/dev.installed
+	$(BIN)/pytest -n 2 $(ARGS)
+
+format: $(VENV)/dev.installed
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, for example: make PYTHON=python3.12")'
+	@echo "Making $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/examples.installed: pyproject.toml examples/requirements.txt | $(BIN)/python
+	@echo "Installing poptune and what its examples need ..."
+	@$(BIN)/pip install --quiet --requirement examples/requirements.txt --editable ".[plot,pandas]"
+	@touch $@
+
+$(VENV)/dev.installed: pyproject.toml examples/requirements.txt | $(BIN)/python
+	@echo "Installing poptune, what its examples need, and the tools of its developers ..."
+	@$(BIN)/pip install --quiet --requirement examples/requirements.txt --editable ".[dev]"
+	@touch $@

@@ -30,8 +30,8 @@ def reject_unknown_keywords(cls: type[T]) -> type[T]:
         for name in keywords:
             if name not in parameters:
                 raise TypeError(
-                    f"{cls.__name__} has no argument {name!r}{nearest(name, known)} "
-                    f"It takes: {', '.join(known)}"
+                    f"{cls.__name__} has no argument {name!r}{nearest(name, known) or ';'} "
+                    f"it takes: {', '.join(known)}"
                 )
         init(self, *args, **keywords)
 

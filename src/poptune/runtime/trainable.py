@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -95,6 +96,22 @@ class Prepared:
     def is_class(self) -> bool:
         """Whether this is the class form."""
         return isinstance(self.trainable, type) and issubclass(self.trainable, Trainable)
+
+    def check_signature(self) -> None:
+        """Raise ``ConfigurationError`` unless the code can be called with a config and the parameters."""
+        code: Any = self.trainable
+        if self.is_class:
+            code = functools.partial(code.setup, None)
+        try:
+            inspect.signature(code).bind({}, **self.parameters)
+        except TypeError as error:
+            wanted = ", ".join(["config", *self.parameters])
+            raise ConfigurationError(
+                f"{self.name} must take the config{' and its parameters' if self.parameters else ''}, but "
+                f"calling it so fails ({error}): define it as {self.name}({wanted})"
+            ) from error
+        except ValueError:  # something compiled that does not tell its arguments
+            return
 
     def call(self, config: Config) -> Any:
         """Run the function form."""

@@ -62,6 +62,7 @@ class Definition:
         )
         validate(param_space)
         definition.executor.count_slots(definition.resources)
+        prepared.check_signature()
         definition._check_class_form(prepared)
         if isinstance(definition.executor, ProcessExecutor):
             ship(prepared)

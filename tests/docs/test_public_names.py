@@ -1,0 +1,67 @@
+"""Public names are exported once and documented, and the examples in their docstrings run."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import poptune as tune
+from poptune import plots, results, schedulers
+from poptune.core.scheduler import Scheduler
+from poptune.executors import Executor
+
+MODULES = sorted(module.name for module in pkgutil.walk_packages(tune.__path__, "poptune."))
+ROOMS = [tune, schedulers, plots, results]
+SEAMS = [Scheduler, schedulers.Exploit, schedulers.Explore, Executor]
+"""Protocols; what their methods mean is said there, and not again in each class that has them."""
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.__name__)
+def test_all_names_exactly_the_public_names_of_a_room_in_order(room):
+    assert list(room.__all__) == sorted(set(room.__all__))
+    for name in room.__all__:
+        assert hasattr(room, name)
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.__name__)
+def test_every_public_name_is_documented_with_its_public_methods(room):
+    for name in room.__all__:
+        thing = getattr(room, name)
+        if inspect.ismodule(thing) or isinstance(thing, str):
+            continue
+        assert inspect.getdoc(thing), f"{room.__name__}.{name} has no docstring"
+        if inspect.isclass(thing) and not issubclass(thing, Exception):
+            for method in public_methods(thing) - set().union(*map(vars, SEAMS)):
+                assert inspect.getdoc(getattr(thing, method)), f"{name}.{method} has no docstring"
+
+
+def public_methods(cls):
+    return {
+        name
+        for name, member in vars(cls).items()
+        if not name.startswith("_") and (callable(member) or isinstance(member, property))
+    }
+
+
+def test_no_public_name_is_in_two_rooms_of_the_root():
+    assert not set(tune.__all__) & set(schedulers.__all__)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_in_docstrings_run(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module(name)
+    assert doctest.testmod(module, extraglobs={"tmp_path": tmp_path}).failed == 0
+
+
+def test_importing_poptune_imports_no_framework():
+    code = (
+        "import sys, poptune; "
+        "print(sorted({'torch', 'numpy', 'pandas', 'matplotlib', 'rich', 'ray', 'jax'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

@@ -128,6 +128,34 @@ def test_restore_takes_a_mended_trainable(tmp_path):
         assert list(result.metrics_dataframe["height"]) == [10.0] * 20
 
 
+class Momentum:
+    """A config value that is no JSON."""
+
+
+def test_config_values_that_are_no_json_come_back_to_the_run_and_stay_closed_for_others(tmp_path):
+    def note(config):
+        state = {"what": config["optimizer"]()}
+        tune.report({"height": 0.0}, checkpoint=tune.Checkpoint.from_dict(state))
+
+    point = {"lr": 0.5, "optimizer": Momentum}
+    ran = tune.Tuner(
+        note,
+        param_space={"lr": 0.5, "optimizer": tune.choice([Momentum])},
+        tune_config=tune.TuneConfig(metric="height", mode="max"),
+        run_config=tune.RunConfig(storage_path=tmp_path, name="run", executor="inline", verbose=0),
+    )
+    own = ran.fit()[0]
+    assert own.config == point
+    assert isinstance(own.checkpoint.to_dict()["what"], Momentum)
+    restored = tune.Tuner.restore(tmp_path / "run").get_results()[0]
+    assert restored.config["optimizer"].__name__ == "Momentum"
+    foreign = tune.ResultGrid.from_path(tmp_path / "run")[0]
+    assert repr(foreign.config["optimizer"]) == repr(Momentum)
+    assert foreign.config["optimizer"] is not Momentum
+    with pytest.raises(tune.UntrustedCheckpointError, match="what"):
+        foreign.checkpoint.to_dict()
+
+
 def test_the_folder_of_a_trial_tells_its_index_and_sampled_values(tmp_path):
     results = tuner(tmp_path, num_samples=2).fit()
     folder = results[1].path.rsplit("/", 1)[1]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poptune.core.population import Trial
 from poptune.errors import ConfigurationError, ExperimentError, PoptuneError
+from poptune.journal import Objects
 from poptune.results.frames import data_frame
 from poptune.results.lineage import PopulationLineage
 from poptune.results.nested import flatten, number_at
@@ -52,6 +54,11 @@ class ResultGrid:
             ExperimentError: It is not the folder of an experiment.
         """
         return cls(Recording.open(path))
+
+    @classmethod
+    def of_run(cls, path: Path, objects: Objects) -> ResultGrid:
+        """For the run itself: its results, with the config values and checkpoints that it may trust."""
+        return cls(Recording.open(path, objects))
 
     def __len__(self) -> int:
         return len(self._results)

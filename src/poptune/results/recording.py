@@ -9,10 +9,12 @@ from itertools import islice
 from os import PathLike
 from pathlib import Path
 
+from poptune.checkpoints import Checkpoint, DirectoryStore
 from poptune.core.events import Created, Reported
 from poptune.core.population import Population, Trial
+from poptune.core.scheduler import CheckpointRef
 from poptune.errors import ExperimentError
-from poptune.journal import SqliteJournal, UnopenedObjects, valid_results
+from poptune.journal import Objects, SqliteJournal, UnopenedObjects, valid_results
 from poptune.layout import Layout
 from poptune.results.history import History, Segment
 from poptune.types import Metrics
@@ -25,16 +27,22 @@ class Recording:
     """What is known of an experiment at the moment of reading; it may still be going on.
 
     Results are not held in memory. They are read anew each time, and no further than this recording goes.
+    ``objects`` are the config values that are no JSON: placeholders, unless the run itself is the reader.
     """
 
     layout: Layout
     created: Created
     population: Population
     history: History
+    objects: Objects
 
     @classmethod
-    def open(cls, path: str | PathLike[str]) -> Recording:
+    def open(cls, path: str | PathLike[str], objects: Objects | None = None) -> Recording:
         """Read the journal in an experiment's folder, once.
+
+        Args:
+            path: The folder.
+            objects: The values that the journal names by number, where the run itself reads its journal.
 
         Raises:
             ExperimentError: The folder is none of an experiment.
@@ -47,23 +55,29 @@ class Recording:
                 f"{_suggestion(layout.root)}"
             )
         population, history = Population(), History()
-        with closing(_journal(layout)) as journal:
+        objects = UnopenedObjects() if objects is None else objects
+        with closing(_journal(layout, objects)) as journal:
             for event in journal.read():
                 history.apply(event, population)
                 population.apply(event)
         if population.created is None:
             raise ExperimentError(f"The experiment {layout.root} has an empty journal")
-        return cls(layout, population.created, population, history)
+        return cls(layout, population.created, population, history, objects)
+
+    def checkpoint(self, ref: CheckpointRef) -> Checkpoint:
+        """Open a checkpoint; what is pickled in it needs no further trust if the run itself is the reader."""
+        trusted = not isinstance(self.objects, UnopenedObjects)
+        return DirectoryStore(self.layout.root).open(ref.path, checkpoint_id=ref.id, trusted=trusted)
 
     def valid_results(self, trial: Trial) -> Iterator[Reported]:
         """Return a trial's results, in order, without those that a restart made void."""
         void = {number for first, last in trial.superseded for number in range(first, last + 1)}
-        with closing(_journal(self.layout)) as journal:
+        with closing(_journal(self.layout, self.objects)) as journal:
             yield from islice(valid_results(journal, trial), trial.reports - len(void))
 
     def all_results(self, trial: Trial) -> Iterator[Reported]:
         """Return a trial's results, in order, those that a restart made void included."""
-        with closing(_journal(self.layout)) as journal:
+        with closing(_journal(self.layout, self.objects)) as journal:
             yield from islice(journal.results(trial.id), trial.reports)
 
     def last_metrics(self, trial: Trial) -> Metrics:
@@ -87,8 +101,8 @@ class Recording:
         return found
 
 
-def _journal(layout: Layout) -> SqliteJournal:
-    return SqliteJournal.open(layout.journal, UnopenedObjects(), read_only=True)
+def _journal(layout: Layout, objects: Objects) -> SqliteJournal:
+    return SqliteJournal.open(layout.journal, objects, read_only=True)
 
 
 def _suggestion(root: Path) -> str:

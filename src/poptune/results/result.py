@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poptune.arguments import nearest
-from poptune.checkpoints import Checkpoint, DirectoryStore
+from poptune.checkpoints import Checkpoint
 from poptune.core.population import Trial
 from poptune.core.schedule import Schedule
 from poptune.core.scheduler import CheckpointRef
@@ -128,12 +128,13 @@ class Result:
         Raises:
             CheckpointError: It was deleted, or is corrupt.
         """
-        return self._open(self._trial.checkpoint) if self._trial.checkpoint else None
+        ref = self._trial.checkpoint
+        return None if ref is None else self._recording.checkpoint(ref)
 
     @property
     def best_checkpoints(self) -> list[tuple[Checkpoint, dict[str, Any]]]:
         """The trial's own checkpoints that are kept, the oldest first, each with the result it came with."""
-        return [(self._open(ref), metrics) for ref, metrics in self._saved()]
+        return [(self._recording.checkpoint(ref), metrics) for ref, metrics in self._saved()]
 
     def get_best_checkpoint(self, metric: str | None = None, mode: Mode | None = None) -> Checkpoint | None:
         """Return the best of the trial's own checkpoints that are kept, or None if none is.
@@ -153,7 +154,7 @@ class Result:
             if (value := number_at(metrics, metric)) is not None and math.isfinite(value)
         ]
         if scored:
-            return self._open(max(scored, key=lambda one: one[0])[1])
+            return self._recording.checkpoint(max(scored, key=lambda one: one[0])[1])
         if saved:
             raise missing_metric(metric, {key for _, metrics in saved for key in metrics})
         return None
@@ -162,10 +163,6 @@ class Result:
         saved = {ref.report: ref for ref in self._trial.saved}
         results = enumerate(self._recording.all_results(self._trial) if saved else (), start=1)
         return [(saved[number], dict(one.metrics)) for number, one in results if number in saved]
-
-    def _open(self, ref: CheckpointRef) -> Checkpoint:
-        store = DirectoryStore(self._recording.layout.root)
-        return store.open(ref.path, checkpoint_id=ref.id)
 
     def __repr__(self) -> str:
         return f"<Result {self.tag}: {self.status}, {self._trial.iteration} iterations, {self.path}>"

@@ -13,7 +13,7 @@ from poptune.controller.effects import Effects
 from poptune.core.events import Created, Resumed
 from poptune.core.experiment import Experiment, Step
 from poptune.executors.base import Work
-from poptune.journal import SqliteJournal, valid_results
+from poptune.journal import ObjectTable, SqliteJournal, valid_results
 from poptune.loggers import CsvLogger, JsonLogger, OutputLogger, PerturbationLogger
 from poptune.progress import Progress, RunFacts, watch
 from poptune.schedulers import PopulationBasedTraining
@@ -31,6 +31,7 @@ class Run:
     definition: Definition
     experiment: Experiment
     journal: SqliteJournal
+    objects: ObjectTable
     first: Step
 
     @classmethod
@@ -65,13 +66,13 @@ class Run:
             definition=definition,
             experiment=experiment,
             journal=journal,
+            objects=objects,
             first=first,
         )
 
     @classmethod
-    def resume(cls, folder: ExperimentFolder, definition: Definition) -> Run:
+    def resume(cls, folder: ExperimentFolder, definition: Definition, objects: ObjectTable) -> Run:
         """Fold an interrupted experiment's journal and take over from there."""
-        _, objects = folder.open(definition.prepared)
         journal = SqliteJournal.open(folder.layout.journal, objects)
         population = len(definition.sample(seed=0))
         experiment = Experiment(definition.tune.scheduler, definition.settings(population))
@@ -87,6 +88,7 @@ class Run:
             definition=definition,
             experiment=experiment,
             journal=journal,
+            objects=objects,
             first=first,
         )
 

@@ -7,6 +7,8 @@ from os import PathLike
 from typing import Any
 
 from poptune.arguments import reject_unknown_keywords
+from poptune.errors import ExperimentError
+from poptune.journal import ObjectTable
 from poptune.results import ResultGrid
 from poptune.runtime.trainable import Prepared, prepare
 from poptune.tuner.configs import RunConfig, TuneConfig
@@ -59,6 +61,7 @@ class Tuner:
             RunConfig() if run_config is None else run_config,
         )
         self._folder: ExperimentFolder | None = None
+        self._objects = ObjectTable()
 
     @classmethod
     def restore(
@@ -79,9 +82,12 @@ class Tuner:
         """
         folder = ExperimentFolder.existing(path)
         tuner = cls.__new__(cls)
-        tuner._definition, _ = folder.open(None if trainable is None else prepare(trainable))  # noqa: SLF001
-        tuner._folder = folder  # noqa: SLF001
+        tuner._take_over(folder, None if trainable is None else prepare(trainable))  # noqa: SLF001
         return tuner
+
+    def _take_over(self, folder: ExperimentFolder, prepared: Prepared | None) -> None:
+        self._definition, self._objects = folder.open(prepared)
+        self._folder = folder
 
     def fit(self) -> ResultGrid:
         """Train until every trial has ended, and return the results.
@@ -91,19 +97,22 @@ class Tuner:
         Raises:
             ExperimentError: The folder cannot be used, or holds an interrupted experiment of that name.
         """
-        folder = self._folder
-        if folder is None:
+        if self._folder is None:
             run = Run.begin(self._definition)
-        elif folder.is_completed:
-            return ResultGrid.from_path(folder.path)
+        elif self._folder.is_completed:
+            return self.get_results()
         else:
-            run = Run.resume(folder, self._definition)
-        self._folder = run.folder
+            run = Run.resume(self._folder, self._definition, self._objects)
+        self._folder, self._objects = run.folder, run.objects
         run.run()
-        return ResultGrid.from_path(run.folder.path)
+        return self.get_results()
 
     def get_results(self) -> ResultGrid:
-        """Return the results so far of an experiment that was restored or run."""
+        """Return the results so far of an experiment that was restored or run.
+
+        Raises:
+            ExperimentError: It has neither been restored nor run.
+        """
         if self._folder is None:
-            return self.fit()
-        return ResultGrid.from_path(self._folder.path)
+            raise ExperimentError("There are no results before fit(): call tuner.fit()")
+        return ResultGrid.of_run(self._folder.path, self._objects)

@@ -51,6 +51,25 @@ class Schedule:
             raise ConfigurationError(f"Iterations are counted from 1, got {iteration!r}")
         return self.changes[bisect.bisect_left(self.changes, iteration, key=_iteration) - 1][1]
 
+    def stretched(self, iterations: int, to: int) -> Schedule:
+        """Return the schedule of a longer or shorter training, each change in its place in proportion.
+
+        Of several changes that fall on one iteration the last counts.
+
+        Args:
+            iterations: How long the training was that this schedule is of.
+            to: How long the training is that it is wanted for.
+
+        Example:
+            >>> Schedule([(0, {"lr": 0.1}), (5, {"lr": 0.02})]).stretched(50, to=100).changes
+            ((0, {'lr': 0.1}), (10, {'lr': 0.02}))
+        """
+        if iterations < 1 or to < 1:
+            raise ConfigurationError(
+                f"A schedule is stretched from and to at least 1 iteration, got {iterations!r} and {to!r}"
+            )
+        return Schedule({at * to // iterations: config for at, config in self.changes}.items())
+
     def to_json(self) -> str:
         """Return the schedule as text for :meth:`from_json`; tuples become lists.
 

@@ -4,6 +4,7 @@ from poptune.schedulers.exploit import Exploit, KeepOwn, Truncation
 from poptune.schedulers.explore import Explore, Perturb
 from poptune.schedulers.fifo import FIFOScheduler
 from poptune.schedulers.pbt import PopulationBasedTraining
+from poptune.schedulers.replay import PopulationBasedTrainingReplay
 
 __all__ = [
     "Exploit",
@@ -12,5 +13,6 @@ __all__ = [
     "KeepOwn",
     "Perturb",
     "PopulationBasedTraining",
+    "PopulationBasedTrainingReplay",
     "Truncation",
 ]

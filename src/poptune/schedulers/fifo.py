@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from poptune.arguments import check_mode
 from poptune.core.events import Left, Planned, Reported, Restarted, TrialSpec
 from poptune.core.scheduler import Decision, Needs, Plan, PopulationView, Random, Ready, Run
+from poptune.schedulers.metric import agreed
 from poptune.types import Mode
 
 
@@ -23,12 +25,19 @@ class FIFOScheduler:
     metric: str | None = None
     mode: Mode | None = None
 
+    def __post_init__(self) -> None:
+        check_mode(self.mode)
+
     @property
     def needs(self) -> Needs:
         return Needs(metric=self.metric, mode=self.mode)
 
     def for_metric(self, metric: str | None, mode: Mode | None) -> FIFOScheduler:
-        return replace(self, metric=metric, mode=mode)
+        return replace(
+            self,
+            metric=agreed("metric", self.metric, metric, owner=self),
+            mode=agreed("mode", self.mode, mode, owner=self),
+        )
 
     def init(self, trials: Sequence[TrialSpec]) -> None:
         return None

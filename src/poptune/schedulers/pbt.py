@@ -26,6 +26,7 @@ from poptune.core.scheduler import (
 from poptune.errors import ConfigurationError
 from poptune.schedulers.exploit import Exploit, Truncation
 from poptune.schedulers.explore import Explore, Perturb, fill_missing
+from poptune.schedulers.metric import agreed
 from poptune.schedulers.mutations import check_mutations
 from poptune.schedulers.ranking import Ranking
 from poptune.types import Config, Mode, TrialId
@@ -134,13 +135,11 @@ class PopulationBasedTraining:
         )
 
     def for_metric(self, metric: str | None, mode: Mode | None) -> PopulationBasedTraining:
-        for name, mine, theirs in (("metric", self.metric, metric), ("mode", self.mode, mode)):
-            if mine is not None and theirs is not None and mine != theirs:
-                raise ConfigurationError(
-                    f"{name} must be the same in TuneConfig and PopulationBasedTraining, got {theirs!r} "
-                    f"and {mine!r}: set it in one of the two"
-                )
-        both = replace(self, metric=self.metric or metric, mode=self.mode or mode)
+        both = replace(
+            self,
+            metric=agreed("metric", self.metric, metric, owner=self),
+            mode=agreed("mode", self.mode, mode, owner=self),
+        )
         if both.metric is None or both.mode is None:
             raise ConfigurationError(
                 f"PopulationBasedTraining ranks trials, so it needs a metric and a mode, got "
@@ -206,16 +205,19 @@ class PopulationBasedTraining:
             return self._go_on(trial, "not among the lowest"), ""
         donor = population[donor_id]
         if donor.checkpoint is None:
-            late = self._last_milestone(donor) > 0
+            late = self._missed_a_save(donor, saved_at=0.0)
             reason = f"donor {donor.id} has no checkpoint"
             return self._go_on(trial, reason), NO_CHECKPOINT if late else ""
-        stale = donor.checkpoint.age < self._last_milestone(donor)
+        stale = self._missed_a_save(donor, saved_at=donor.checkpoint.age)
         return self._copy(trial, donor, random), STALE_CHECKPOINT if stale else ""
 
-    def _last_milestone(self, trial: TrialView) -> float:
-        """The age at which a trial last checked in, and should have saved."""
+    def _missed_a_save(self, trial: TrialView, *, saved_at: float) -> bool:
+        """Whether a trial has checked in since it saved last, and so should have saved again."""
         until = trial.run.until or 0.0
-        return until if trial.age >= until else until - self.perturbation_interval
+        if trial.age >= until:
+            return saved_at < until
+        # Reckoned as at the decision, so that rounding cannot tell two equal milestones apart.
+        return (self._run(saved_at).until or 0.0) < until
 
     def _go_on(self, trial: TrialView, reason: str) -> Decision:
         return Decision(trial=trial.id, next=self._run(trial.age), reason=reason, seen={"own": trial.score})

@@ -5,18 +5,23 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from poptune.arguments import nearest
 from poptune.core.experiment import Settings
+from poptune.core.policy_log import read_policy
 from poptune.core.random import derived_generator
 from poptune.core.retention import Retention
+from poptune.core.schedule import Schedule
+from poptune.core.scheduler import Scheduler
 from poptune.errors import ConfigurationError
 from poptune.executors import Executor, InlineExecutor, ProcessExecutor
 from poptune.executors.shipping import ship
 from poptune.notices import warn
 from poptune.runtime.protocol import Terms
 from poptune.runtime.trainable import Prepared, Trainable, check_resources
+from poptune.schedulers import PopulationBasedTrainingReplay
 from poptune.search_space import Resolved, validate, variants
 from poptune.tuner.configs import RunConfig, TuneConfig
 
@@ -44,7 +49,7 @@ class Definition:
         Raises:
             ConfigurationError: Something is wrong.
         """
-        scheduler = tune.scheduler.for_metric(tune.metric, tune.mode)
+        scheduler = _with_policy(tune.scheduler, param_space).for_metric(tune.metric, tune.mode)
         needs = scheduler.needs
         if needs.metric is not None and needs.mode is None:
             raise ConfigurationError(
@@ -79,7 +84,14 @@ class Definition:
             )
 
     def _warn_of_doubtful_choices(self, population: int) -> None:
-        if population == 1 and self.tune.scheduler.needs.checkpoints:
+        scheduler = self.tune.scheduler
+        is_replay = isinstance(scheduler, PopulationBasedTrainingReplay)
+        if is_replay and population != 1:
+            raise ConfigurationError(
+                f"A replay trains exactly one trial, got {population}: set TuneConfig(num_samples=1), "
+                "without a grid_search in the param_space"
+            )
+        if population == 1 and scheduler.needs.checkpoints and not is_replay:
             warn(
                 "The population has a single trial, so there is nobody to copy: "
                 "set TuneConfig(num_samples=...) to 4 or more"
@@ -154,6 +166,35 @@ class Definition:
             resources=self.resources,
             log_to_file=self.run.log_to_file,
         )
+
+
+def _with_policy(scheduler: Scheduler[Any], param_space: Mapping[str, Any]) -> Scheduler[Any]:
+    """Read the policy file of a replay; any other scheduler is returned as it is."""
+    if not isinstance(scheduler, PopulationBasedTrainingReplay):
+        return scheduler
+    policy = scheduler.policy_file
+    schedule = policy if isinstance(policy, Schedule) else _read_policy(Path(policy))
+    replayed = set(schedule(1))
+    if param_space and set(param_space) != replayed:
+        raise ConfigurationError(
+            f"A replay takes its config from the policy, whose keys are {sorted(replayed)}, but the "
+            f"param_space has {sorted(param_space)}: is the policy of another experiment? If not, leave the "
+            "param_space out"
+        )
+    if param_space:
+        warn("The config comes from the replayed policy; the param_space is overridden")
+    return scheduler.with_schedule(schedule)
+
+
+def _read_policy(path: Path) -> Schedule:
+    try:
+        text = path.expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"policy_file must be a pbt_policy_*.txt in an experiment's folder, but {str(path)!r} cannot be "
+            f"read ({error})"
+        ) from error
+    return read_policy(text, name=path.name)
 
 
 def _can_save(prepared: Prepared) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from poptune.core.events import TrialSpec
 from poptune.errors import ConfigurationError
@@ -18,9 +20,11 @@ from poptune.types import TrialId
 _LONGEST_FOLDER_BYTES = 200
 
 
-def experiment_name(prepared: Prepared) -> str:
-    """Return a name for an experiment that was given none."""
-    return f"{_clean(prepared.name)}_{_now()}"
+def experiment_name(prepared: Prepared, storage: Path) -> str:
+    """Return a name for an experiment that was given none; none in the storage has it yet."""
+    name = f"{_clean(prepared.name)}_{_now()}"
+    names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
+    return next(name for name in names if not (storage / name).exists())
 
 
 def trial_specs(prepared: Prepared, configs: list[Resolved], tune: TuneConfig) -> tuple[TrialSpec, ...]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from poptune.checkpoints import DirectoryStore
 from poptune.controller import Controller, Limits, Listener, Observer
@@ -44,7 +45,8 @@ class Run:
         assert definition.prepared is not None
         seed = definition.seed
         trials = trial_specs(definition.prepared, definition.sample(seed), definition.tune)
-        name = definition.run.name or experiment_name(definition.prepared)
+        storage = Path(definition.run.storage_path).expanduser()
+        name = definition.run.name or experiment_name(definition.prepared, storage)
         needs = definition.tune.scheduler.needs
         created = Created(
             time_s=time.time(),
@@ -58,7 +60,7 @@ class Run:
         )
         experiment = Experiment(definition.tune.scheduler, definition.settings(len(trials)))
         first = experiment.handle(created)
-        folder = ExperimentFolder.make(definition.run.storage_path, name)
+        folder = ExperimentFolder.make(storage, name)
         objects = folder.store(definition)
         journal = SqliteJournal.create(folder.layout.journal, first.events, objects)
         return cls(

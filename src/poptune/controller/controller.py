@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from poptune.controller.effects import Effects
 from poptune.controller.interrupts import Interrupts
@@ -26,14 +26,13 @@ from poptune.executors.base import Workers
 from poptune.journal import Journal
 from poptune.notices import warn
 from poptune.runtime import protocol
+from poptune.stoppers import Stopper
 from poptune.types import TrialId, TrialStatus
 
 _POLL_S = 0.1
 _GRACE_S = 5.0
 _MEMORY_CHECK_S = 1.0
 _LEAST_MEMORY_FREE = 0.08
-
-StopFunction = Callable[[str, dict[str, Any]], bool]
 
 
 class Observer(Protocol):
@@ -64,7 +63,7 @@ class Display(Observer, Listener, Protocol):
 class Limits:
     """What the user's side of the controller may end a run by."""
 
-    stop: StopFunction | None = None
+    stoppers: Sequence[Stopper] = ()
     time_budget_s: float | None = None
 
 
@@ -163,8 +162,14 @@ class Controller:
 
     def _understand_result(self, result: protocol.Result, now: float) -> list[Input]:
         stop, metrics = result.stop, result.metrics
-        if not stop and self._limits.stop is not None and self._limits.stop(result.trial, dict(metrics)):
-            stop, metrics = "the stop function said so", {**metrics, "done": True}
+        overruled, ends_all = "", ""
+        for stopper in self._limits.stoppers:
+            says_stop, says_all = _ask(stopper, result)
+            name = type(stopper).__name__
+            overruled = overruled or (f"{name} said so" if says_stop else "")
+            ends_all = ends_all or (f"{name} ended all" if says_all else "")
+        if overruled and not stop:
+            metrics = {**metrics, "done": True}
         reported = Reported(
             time_s=now,
             trial=result.trial,
@@ -173,11 +178,12 @@ class Controller:
             metrics=metrics,
             checkpoint=result.checkpoint,
             waiting=result.waiting,
-            stop=stop,
+            stop=stop or overruled,
+            overruled=bool(overruled) and not stop,
         )
         if result.stops_population:
-            return [reported, PopulationStopped(time_s=now, reason=stop)]
-        return [reported]
+            ends_all = stop
+        return [reported, PopulationStopped(time_s=now, reason=ends_all)] if ends_all else [reported]
 
     def _spare_memory(self) -> list[Input]:
         """Have a suspended trial evicted when memory runs low."""
@@ -192,3 +198,15 @@ class Controller:
         held = {TrialStatus.RUNNING, TrialStatus.PAUSED}
         residents = sum(trial.status in held for trial in trials)
         return [ResidentsLimited(time_s=time.time(), limit=residents - 1)]
+
+
+def _ask(stopper: Stopper, result: protocol.Result) -> tuple[bool, bool]:
+    """Return whether a stopper ends the trial with this result, and whether it ends all."""
+    try:
+        return stopper(result.trial, dict(result.metrics)), stopper.stop_all()
+    except Exception as error:
+        error.add_note(
+            f"This was raised by {type(stopper).__name__}, at iteration {result.iteration} of trial "
+            f"{result.trial}. The results so far are kept: mend it, and continue with Tuner.restore(...)"
+        )
+        raise

@@ -56,6 +56,8 @@ class Reported:
     """Whether the trial stays inside ``report()`` until it is answered."""
     stop: str = ""
     """Why this is the trial's last result; empty if it is not."""
+    overruled: bool = False
+    """Whether that was said by the controller, so that the trial itself does not know of it yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,7 +164,9 @@ class Experiment:
 
     def _on_report(self, trial: Trial, event: Reported) -> None:
         if event.stop:
-            self._leave(trial, TrialStatus.TERMINATED, event.stop, unwound=not event.waiting)
+            self._leave(
+                trial, TrialStatus.TERMINATED, event.stop, unwound=not (event.waiting or event.overruled)
+            )
         elif trial.arrived:
             if not event.waiting:
                 raise InternalError(

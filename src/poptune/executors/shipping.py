@@ -9,6 +9,7 @@ import pickletools
 import sys
 import types
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import cloudpickle
@@ -24,7 +25,8 @@ def ship(prepared: Prepared) -> bytes:
         ConfigurationError: Something that the trainable captures cannot be pickled; the message names it.
     """
     try:
-        return bytes(cloudpickle.dumps(prepared))
+        with _by_value_if_workers_cannot_import(prepared):
+            return bytes(cloudpickle.dumps(prepared))
     except Exception as error:
         culprit = next(_unpicklable(prepared), None)
         named = f": {culprit}" if culprit else ""
@@ -33,6 +35,37 @@ def ship(prepared: Prepared) -> bytes:
             f"something that is not{named} ({type(error).__name__}: {error}). Create it inside the function, "
             "or run with RunConfig(executor='inline')"
         ) from error
+
+
+@contextmanager
+def _by_value_if_workers_cannot_import(prepared: Prepared) -> Iterator[None]:
+    """Have the trainable's module pickled by value if it was loaded from where ``import`` does not look."""
+    module = sys.modules.get(getattr(prepared.trainable, "__module__", ""))
+    if module is None or _is_importable(module):
+        yield
+        return
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
+
+
+def _is_importable(module: types.ModuleType) -> bool:
+    """Whether a fresh process would find this very module by its name."""
+    if module.__name__ == "__main__":
+        return True  # cloudpickle ships it by value anyhow
+    path: list[str] | None = None
+    name = origin = None
+    for part in module.__name__.split("."):
+        name = f"{name}.{part}" if name else part
+        found = [finder.find_spec(name, path) for finder in sys.meta_path if hasattr(finder, "find_spec")]
+        spec = next((spec for spec in found if spec is not None), None)
+        if spec is None:
+            return False
+        origin = spec.origin
+        path = list(spec.submodule_search_locations or [])
+    return origin == getattr(module, "__file__", origin)
 
 
 def _unpicklable(prepared: Prepared) -> Iterator[str]:

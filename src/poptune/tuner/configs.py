@@ -16,9 +16,9 @@ from poptune.executors import Executor
 from poptune.executors.base import check_at_least
 from poptune.runtime.trainable import check_resources
 from poptune.schedulers import FIFOScheduler
+from poptune.stoppers import StopFunction, Stopper
 from poptune.types import Config, Mode
 
-StopFunction = Callable[[str, dict[str, Any]], bool]
 ProgressStyle = Literal["auto", "live", "lines", "notebook"]
 _STYLES = ("auto", "live", "lines", "notebook")
 
@@ -143,7 +143,8 @@ class RunConfig:
         name: The experiment's name and folder; by default the trainable's name and the time.
         storage_path: The folder that experiments are kept in.
         stop: ``{"mean_accuracy": 0.96, "training_iteration": 50}`` ends a trial when any of its metrics
-            reaches the value, whatever the mode; or a function ``(trial_id, result) -> bool``.
+            reaches the value, whatever the mode; or a function ``(trial_id, result) -> bool``; or a
+            :class:`Stopper`.
         stop_population_at: Like the dict above; the first trial that reaches a value ends them all.
         checkpoint_config: Which checkpoints are made and kept.
         failure_config: What happens when a trial fails.
@@ -163,7 +164,7 @@ class RunConfig:
 
     name: str | None = None
     storage_path: str | PathLike[str] = "~/poptune_results"
-    stop: Mapping[str, float] | StopFunction | None = None
+    stop: Mapping[str, float] | StopFunction | Stopper | None = None
     stop_population_at: Mapping[str, float] | None = None
     checkpoint_config: CheckpointConfig = field(default_factory=CheckpointConfig)
     failure_config: FailureConfig = field(default_factory=FailureConfig)

@@ -23,6 +23,7 @@ from poptune.runtime.protocol import Terms
 from poptune.runtime.trainable import Prepared, Trainable, check_resources
 from poptune.schedulers import PopulationBasedTrainingReplay
 from poptune.search_space import Resolved, validate, variants
+from poptune.stoppers import StopRules, stop_rules
 from poptune.tuner.configs import RunConfig, TuneConfig
 
 _EXECUTORS: dict[str, Callable[[], Executor]] = {"processes": ProcessExecutor, "inline": InlineExecutor}
@@ -114,6 +115,11 @@ class Definition:
         )
 
     @property
+    def stop_rules(self) -> StopRules:
+        """What the user's ``stop`` comes down to."""
+        return stop_rules(self.run.stop)
+
+    @property
     def seed(self) -> int:
         """The user's seed, or a fresh one."""
         return secrets.randbits(31) if self.tune.seed is None else self.tune.seed
@@ -145,7 +151,7 @@ class Definition:
     def terms(self, name: str, path: str) -> Terms:
         """Return what holds for every trial of the experiment in this folder."""
         needs = self.tune.scheduler.needs
-        stop = self.run.stop
+        stop = self.stop_rules
         checkpoints = self.run.checkpoint_config
         at_end = checkpoints.checkpoint_at_end
         if at_end is None:
@@ -153,13 +159,13 @@ class Definition:
         return Terms(
             experiment_name=name,
             experiment_path=path,
-            stop={} if stop is None or callable(stop) else dict(stop),
+            stop=stop.thresholds,
             stop_population=dict(self.run.stop_population_at or {}),
             time_attr=needs.time_attr,
             metric=needs.metric,
             mode=needs.mode,
             require_attrs=needs.require_attrs,
-            lockstep=callable(stop),
+            lockstep=stop.lockstep,
             save_at_milestones=needs.checkpoints,
             checkpoint_frequency=checkpoints.checkpoint_frequency,
             checkpoint_at_end=at_end,

@@ -128,8 +128,9 @@ class Run:
             store=DirectoryStore(path),
             journal=self.journal,
         )
-        stop = definition.run.stop
-        limits = Limits(stop=stop if callable(stop) else None, time_budget_s=definition.tune.time_budget_s)
+        rules = definition.stop_rules
+        budgets = [budget for budget in (definition.tune.time_budget_s, rules.timeout_s) if budget]
+        limits = Limits(stoppers=rules.stoppers, time_budget_s=min(budgets, default=None))
         return Controller(
             experiment=self.experiment,
             journal=self.journal,
@@ -158,7 +159,6 @@ class Run:
     def _facts(self) -> RunFacts:
         created = self.experiment.population.created
         assert created is not None
-        stop = self.definition.run.stop
         return RunFacts(
             name=created.name,
             path=str(self.folder.path),
@@ -167,7 +167,7 @@ class Run:
             time_attr=created.time_attr,
             slots=self.definition.slots(len(created.trials)),
             parameters=self._parameters(),
-            stop={} if stop is None or callable(stop) else dict(stop),
+            stop=self.definition.stop_rules.thresholds,
             time_budget_s=self.definition.tune.time_budget_s,
         )
 

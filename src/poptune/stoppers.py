@@ -1,0 +1,258 @@
+"""When trials end: rules that see each result, in the process that controls the experiment.
+
+A dict of thresholds, a maximum of iterations and a timeout are judged in the workers and cost nothing there.
+Any other stopper sees each result before its trial goes on; one that sets ``synchronous = False`` sees it
+while the trial trains on, which is faster, and ends it some reports later.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from statistics import pstdev
+from typing import Any, final
+
+from poptune.arguments import check_mode
+from poptune.errors import ConfigurationError
+from poptune.types import Mode
+
+StopFunction = Callable[[str, dict[str, Any]], bool]
+
+
+class Stopper(ABC):
+    """A rule that ends trials; subclass it for rules of your own.
+
+    Example:
+        >>> import poptune as tune
+        >>> class Diverged(tune.Stopper):
+        ...     def __call__(self, trial_id, result):
+        ...         return result["loss"] > 1e6
+        >>> run_config = tune.RunConfig(stop=Diverged())
+    """
+
+    synchronous: bool = True
+    """Whether a trial waits at each report until the rule has seen it."""
+
+    @abstractmethod
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Return whether the trial ends with this result."""
+
+    def stop_all(self) -> bool:
+        """Return whether all trials end now."""
+        return False
+
+
+@final
+class NoopStopper(Stopper):
+    """Never stops anything."""
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+
+@final
+class FunctionStopper(Stopper):
+    """Ends a trial when ``function(trial_id, result)`` says so."""
+
+    def __init__(self, function: StopFunction) -> None:
+        if not callable(function):
+            raise ConfigurationError(f"FunctionStopper needs a function, got {function!r}")
+        self._function = function
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return bool(self._function(trial_id, result))
+
+
+@final
+class MaximumIterationStopper(Stopper):
+    """Ends a trial after so many iterations along its lineage. Judged in the workers."""
+
+    def __init__(self, max_iter: int) -> None:
+        if isinstance(max_iter, bool) or not isinstance(max_iter, int) or max_iter < 1:
+            raise ConfigurationError(f"max_iter must be a whole number of at least 1, got {max_iter!r}")
+        self.max_iter = max_iter
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return bool(result["training_iteration"] >= self.max_iter)
+
+
+@final
+class TimeoutStopper(Stopper):
+    """Ends everything after so many seconds, or a ``timedelta``, of a session."""
+
+    def __init__(self, timeout: float | timedelta) -> None:
+        seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+        if not seconds > 0:
+            raise ConfigurationError(f"timeout must be above 0 seconds, got {timeout!r}")
+        self.timeout_s = float(seconds)
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+
+@final
+class TrialPlateauStopper(Stopper):
+    """Ends a trial whose metric no longer moves: the standard deviation of its last results is small.
+
+    Args:
+        metric: What must move.
+        std: The standard deviation below which it counts as still.
+        num_results: Of how many last results.
+        grace_period: Never before so many results.
+        metric_threshold: Only if the metric is at least this good, by ``mode``.
+        mode: ``"min"`` or ``"max"``, required with a threshold.
+    """
+
+    def __init__(
+        self,
+        metric: str,
+        std: float = 0.01,
+        num_results: int = 4,
+        grace_period: int = 4,
+        metric_threshold: float | None = None,
+        mode: Mode | None = None,
+    ) -> None:
+        check_mode(mode)
+        if metric_threshold is not None and mode is None:
+            raise ConfigurationError('metric_threshold needs a mode: add mode="min" or mode="max"')
+        self._metric, self._std, self._grace_period = metric, std, grace_period
+        self._threshold, self._mode = metric_threshold, mode
+        self._num_results = num_results
+        self._seen: dict[str, int] = {}
+        self._recent: dict[str, deque[float]] = {}
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        value = _value(result, self._metric)
+        self._seen[trial_id] = self._seen.get(trial_id, 0) + 1
+        recent = self._recent.setdefault(trial_id, deque(maxlen=self._num_results))
+        recent.append(value)
+        if self._seen[trial_id] < self._grace_period or len(recent) < self._num_results:
+            return False
+        return self._is_good(value) and pstdev(recent) < self._std
+
+    def _is_good(self, value: float) -> bool:
+        if self._threshold is None:
+            return True
+        return value <= self._threshold if self._mode == "min" else value >= self._threshold
+
+
+@final
+class ExperimentPlateauStopper(Stopper):
+    """Ends everything when the best results of all trials no longer differ.
+
+    Args:
+        metric: What is compared.
+        std: The standard deviation of the best values at which they count as equal.
+        top: How many of the best values.
+        mode: ``"min"`` or ``"max"``: which are best.
+        patience: For how many further results they must stay equal.
+    """
+
+    def __init__(
+        self,
+        metric: str,
+        std: float = 0.001,
+        top: int = 10,
+        mode: Mode = "min",
+        patience: int = 0,
+    ) -> None:
+        check_mode(mode)
+        if top < 1 or patience < 0 or std < 0:
+            raise ConfigurationError(
+                f"top must be at least 1, patience and std at least 0, got {top!r}, {patience!r}, {std!r}"
+            )
+        self._metric, self._std, self._top, self._mode = metric, std, top, mode
+        self._patience = patience
+        self._best: list[float] = []
+        self._still_for = 0
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        values = [*self._best, _value(result, self._metric)]
+        self._best = sorted(values, reverse=self._mode == "max")[: self._top]
+        self._still_for = self._still_for + 1 if self._is_still() else 0
+        return self.stop_all()
+
+    def _is_still(self) -> bool:
+        return len(self._best) == self._top and pstdev(self._best) <= self._std
+
+    def stop_all(self) -> bool:
+        """Return whether the best values have been equal for long enough."""
+        return self._is_still() and self._still_for >= self._patience
+
+
+@final
+class CombinedStopper(Stopper):
+    """Ends what any of several stoppers ends."""
+
+    def __init__(self, *stoppers: Stopper) -> None:
+        self.stoppers = stoppers
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        answers = [stopper(trial_id, result) for stopper in self.stoppers]  # each of them sees each result
+        return any(answers)
+
+    def stop_all(self) -> bool:
+        """Return whether any of them ends everything."""
+        return any(stopper.stop_all() for stopper in self.stoppers)
+
+
+@dataclass(frozen=True, slots=True)
+class StopRules:
+    """What a user's ``stop`` comes down to.
+
+    Args:
+        thresholds: Judged in the workers: a trial ends when any of these metrics reaches its value.
+        timeout_s: Everything ends after so long.
+        stoppers: What must see each result in the controller.
+    """
+
+    thresholds: dict[str, float] = field(default_factory=dict)
+    timeout_s: float | None = None
+    stoppers: tuple[Stopper, ...] = ()
+
+    @property
+    def lockstep(self) -> bool:
+        """Whether trials must wait at each report for some stopper."""
+        return any(stopper.synchronous for stopper in self.stoppers)
+
+
+def stop_rules(stop: Mapping[str, float] | StopFunction | Stopper | None) -> StopRules:
+    """Return what a ``stop`` comes down to, with as much as possible left to the workers."""
+    match stop:
+        case None | NoopStopper():
+            return StopRules()
+        case Mapping():
+            return StopRules(thresholds=dict(stop))
+        case MaximumIterationStopper(max_iter=max_iter):
+            return StopRules(thresholds={"training_iteration": max_iter})
+        case TimeoutStopper(timeout_s=timeout_s):
+            return StopRules(timeout_s=timeout_s)
+        case CombinedStopper(stoppers=stoppers):
+            return _merged([stop_rules(stopper) for stopper in stoppers])
+        case Stopper():
+            return StopRules(stoppers=(stop,))
+        case _:
+            return StopRules(stoppers=(FunctionStopper(stop),))
+
+
+def _merged(rules: list[StopRules]) -> StopRules:
+    thresholds: dict[str, float] = {}
+    for rule in rules:
+        for key, value in rule.thresholds.items():
+            thresholds[key] = min(value, thresholds.get(key, value))
+    timeouts = [rule.timeout_s for rule in rules if rule.timeout_s is not None]
+    stoppers = tuple(stopper for rule in rules for stopper in rule.stoppers)
+    return StopRules(thresholds, min(timeouts, default=None), stoppers)
+
+
+def _value(result: Mapping[str, Any], metric: str) -> float:
+    value = result.get(metric)
+    if not isinstance(value, int | float):
+        raise ConfigurationError(
+            f"A stopper needs the metric {metric!r} as a number, got {value!r}; the result has the keys "
+            f"{sorted(result)}"
+        )
+    return value

@@ -31,7 +31,7 @@ from poptune.core.keeping import Keeping
 from poptune.core.population import Population, Trial
 from poptune.core.random import derived_generator
 from poptune.core.retention import Retention
-from poptune.core.scheduler import Load, Plan, Ready, Scheduler
+from poptune.core.scheduler import End, Load, Plan, Ready, Scheduler
 from poptune.core.slots import Slots
 from poptune.errors import InternalError
 from poptune.types import TrialId, TrialStatus
@@ -219,6 +219,9 @@ class Experiment:
             self.warn(warning)
         for decision in plan.decisions:
             trial = self.population[decision.trial]
+            if isinstance(decision.next, End):
+                self._leave(trial, TrialStatus.TERMINATED, decision.reason, unwound=False)
+                continue
             self._slots.set_pending(trial.id, load=isinstance(decision.source, Load))
             if trial.id in self._slots.running and not self._slots.must_yield(trial, reached[trial.id]):
                 self._enter(trial)

@@ -214,8 +214,9 @@ class Population:
     def _decide(self, decision: Decision) -> None:
         trial = self._by_id[decision.trial]
         trial.decisions += 1
-        trial.run = decision.next
         trial.arrived = False
+        if isinstance(decision.next, Run):
+            trial.run = decision.next
         if decision.config is not None:
             trial.config = decision.config
         if isinstance(decision.source, Load):

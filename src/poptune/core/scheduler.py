@@ -63,6 +63,13 @@ class Run:
 
     until: float | None = None
     barrier: str | None = None
+    yields: bool = True
+    """Whether, at its next decision, it gives its slot to a trial in line that is a whole stretch behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Train no further."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +77,11 @@ class Decision:
     """What one trial does next.
 
     DESIGN's words label these: Continue = Keep, Exploit = Load of another's checkpoint, Perturb = Load of
-    one's own with a new config.
+    one's own with a new config, Stop = End.
     """
 
     trial: TrialId
-    next: Run
+    next: Run | End
     source: Source = field(default_factory=Keep)
     config: Config | None = None
     """The new config; ``None`` keeps the present one."""

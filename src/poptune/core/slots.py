@@ -68,7 +68,7 @@ class Slots:
         copy the one in line, and so fall back to its age, would keep it waiting for ever.
         """
         head = self._head()
-        if head is None or trial.run.until is None:
+        if head is None or trial.run.until is None or not trial.run.yields:
             return False
         stretch = trial.run.until - trial.age
         return head[0] + stretch <= reached

@@ -67,7 +67,8 @@ class ObjectTable:
                     except (EOFError, pickle.UnpicklingError):
                         break
                     whole = file.tell()
-            os.truncate(path, whole)
+            if path.stat().st_size > whole:
+                os.truncate(path, whole)
         except (OSError, EOFError, pickle.UnpicklingError, ImportError, AttributeError) as error:
             raise JournalError(
                 f"{path} must hold the experiment's trainable and scheduler, but cannot be opened "
@@ -82,6 +83,8 @@ class ObjectTable:
         if self._path is not None:
             with self._path.open("ab") as file:
                 file.write(cloudpickle.dumps(value))
+                file.flush()
+                os.fsync(file.fileno())
         self._values.append(value)
         return len(self._values) - 1
 

@@ -1,7 +1,8 @@
 """Events as versioned records: a kind, a version and a JSON payload. No pickle.
 
-Non-finite numbers, tuples and values that are no JSON are tagged: ``{"$float": "nan"}``,
-``{"$tuple": [...]}``, ``{"$object": 3, "text": "<class 'Adam'>"}``. A dict whose keys could be mistaken for
+Non-finite numbers, texts that are no Unicode, tuples and values that are no JSON are tagged:
+``{"$float": "nan"}``, ``{"$utf16": "fffe80dc"}``, ``{"$tuple": [...]}``,
+``{"$object": 3, "text": "<class 'Adam'>"}``. A dict whose keys could be mistaken for
 a tag is written as ``{"$dict": [[key, value], ...]}``.
 """
 
@@ -11,7 +12,6 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from numbers import Number
 from typing import Any
 
 import msgspec
@@ -32,7 +32,7 @@ from poptune.core.events import (
     Returned,
     TrialSpec,
 )
-from poptune.core.scheduler import CheckpointRef, Decision, Keep, Load, Plan, Run
+from poptune.core.scheduler import CheckpointRef, Decision, End, Keep, Load, Plan, Run
 from poptune.errors import JournalError
 from poptune.journal.objects import Objects
 from poptune.types import TrialStatus
@@ -87,36 +87,64 @@ def decode(record: Record, objects: Objects) -> Event:
         fields = _unpack(msgspec.json.decode(record.payload), objects)
         build = _BUILD.get(record.kind)
         return build(fields) if build else _KINDS[record.kind](**fields)
-    except (msgspec.DecodeError, TypeError, KeyError, ValueError) as error:
+    except (msgspec.DecodeError, TypeError, KeyError, ValueError, AttributeError) as error:
         raise JournalError(f"The journal holds a malformed record {record.kind!r}: {error}") from error
 
 
 def _pack(value: Any, objects: Objects) -> Any:
     """Return a value as what JSON can hold."""
     kind = type(value)
-    if value is None or kind is str or kind is bool:
+    if _is_json(value):
         return value
-    if kind is int and -_LARGEST <= value < _LARGEST:
-        return value
+    if kind is str:
+        return {"$utf16": value.encode("utf-16", "surrogatepass").hex()}
     if kind is float:
-        return value if math.isfinite(value) else {"$float": repr(value)}
+        return {"$float": repr(value)}
     if kind is dict:
         return _pack_dict(value, objects)
     if kind is list:
         return [_pack(item, objects) for item in value]
     if kind is tuple:
         return {"$tuple": [_pack(item, objects) for item in value]}
-    if isinstance(value, Number) and (item := getattr(value, "item", None)):  # a numpy scalar
-        return _pack(item(), objects)
+    if (plain := _plain(value)) is not value:
+        return _pack(plain, objects)
     if kind in _PLAIN_DATACLASSES:
         return {field.name: _pack(getattr(value, field.name), objects) for field in dataclasses.fields(value)}
     if isinstance(value, TrialStatus):
         return value.value
-    return {"$object": objects.number(value), "text": repr(value)[:200]}
+    return {"$object": objects.number(value), "text": _pack(repr(value)[:200], objects)}
+
+
+def _is_json(value: Any) -> bool:
+    """Whether JSON can hold a value that is no dict or list just as it is."""
+    kind = type(value)
+    if kind is str:
+        return _is_unicode(value)
+    if kind is float:
+        return math.isfinite(value)
+    return value is None or kind is bool or (kind is int and -_LARGEST <= value < _LARGEST)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8: a file name of undecodable bytes cannot."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _plain(value: Any) -> Any:
+    """Return a numpy scalar as Python's own number or string, if there is one; else the value itself."""
+    is_scalar = type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()
+    plain = value.item() if is_scalar else value
+    return value if type(plain) is type(value) else plain
 
 
 def _pack_dict(value: Mapping[Any, Any], objects: Objects) -> Any:
-    if all(type(key) is str and not key.startswith("$") for key in value):
+    if all(type(key) is str and not key.startswith("$") and _is_unicode(key) for key in value):
         return {key: _pack(item, objects) for key, item in value.items()}
     return {"$dict": [[_pack(key, objects), _pack(item, objects)] for key, item in value.items()]}
 
@@ -128,17 +156,19 @@ def _unpack(value: Any, objects: Objects) -> Any:
         return value
     if "$float" in value:
         return float(value["$float"])
+    if "$utf16" in value:
+        return bytes.fromhex(value["$utf16"]).decode("utf-16", "surrogatepass")
     if "$tuple" in value:
         return tuple(_unpack(item, objects) for item in value["$tuple"])
     if "$dict" in value:
         return {_unpack(key, objects): _unpack(item, objects) for key, item in value["$dict"]}
     if "$object" in value:
-        return objects.value(value["$object"], value["text"])
+        return objects.value(value["$object"], _unpack(value["text"], objects))
     return {key: _unpack(item, objects) for key, item in value.items()}
 
 
 _PLAIN_DATACLASSES: frozenset[type[Any]] = frozenset(
-    {*_KINDS.values(), TrialSpec, Plan, Decision, Run, Keep, Load, CheckpointRef}
+    {*_KINDS.values(), TrialSpec, Plan, Decision, Run, End, Keep, Load, CheckpointRef}
 )
 
 
@@ -154,9 +184,9 @@ def _planned(fields: dict[str, Any]) -> Planned:
 
 
 def _decision(fields: dict[str, Any]) -> Decision:
-    run, source = Run(**fields.pop("next")), fields.pop("source")
+    following, source = fields.pop("next"), fields.pop("source")
     loaded = Load(CheckpointRef(**source["checkpoint"])) if source else Keep()
-    return Decision(**fields, next=run, source=loaded)
+    return Decision(**fields, next=Run(**following) if following else End(), source=loaded)
 
 
 def _left(fields: dict[str, Any]) -> Left:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,11 +27,13 @@ _SCHEMA = f"""
     PRAGMA user_version = {SCHEMA_VERSION};
 """
 _INSERT = "INSERT INTO records (kind, version, trial, payload) VALUES (?, ?, ?, ?)"
-_READ = "SELECT kind, version, trial, payload FROM records ORDER BY number"
-_RESULTS = """
+# What is appended while a reader is under way is for the next one.
+_UP_TO_NOW = "number <= (SELECT MAX(number) FROM records)"
+_READ = f"SELECT kind, version, trial, payload FROM records WHERE {_UP_TO_NOW} ORDER BY number"  # noqa: S608
+_RESULTS = f"""
     SELECT kind, version, trial, payload FROM records
-    WHERE trial = ? AND kind = 'reported' ORDER BY number
-"""
+    WHERE trial = ? AND kind = 'reported' AND {_UP_TO_NOW} ORDER BY number
+"""  # noqa: S608
 
 
 class SqliteJournal:
@@ -46,11 +50,9 @@ class SqliteJournal:
         aside = path.with_name(path.name + ".new")
         aside.unlink(missing_ok=True)
         try:
-            connection = _connect(aside)
-            connection.executescript(_SCHEMA)
-            journal = cls(connection, aside, objects)
-            journal.append(first)
-            journal.close()
+            with contextlib.closing(_connect(aside)) as connection:
+                connection.executescript(_SCHEMA)
+                cls(connection, aside, objects).append(first)
             aside.replace(path)
         except (sqlite3.Error, OSError) as error:
             raise JournalError(f"The journal {path} cannot be created: {error}") from error
@@ -65,19 +67,21 @@ class SqliteJournal:
         """
         if not path.is_file():
             raise JournalError(f"There is no journal {path}: give the folder of an experiment")
-        try:
-            connection, version = _connect_to_existing(path, read_only=read_only)
-            if not read_only:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = NORMAL")
-        except sqlite3.Error as error:
-            raise JournalError(f"The journal {path} cannot be opened: {error}") from error
-        if version != SCHEMA_VERSION:
-            connection.close()
-            raise JournalError(
-                f"The journal {path} has schema version {version}, but this poptune reads "
-                f"{SCHEMA_VERSION}: open it with the poptune that wrote it"
-            )
+        with contextlib.ExitStack() as on_error:
+            try:
+                connection, version = _connect_to_existing(path, read_only=read_only)
+                on_error.callback(connection.close)
+                if not read_only:
+                    connection.execute("PRAGMA journal_mode = WAL")
+                    connection.execute("PRAGMA synchronous = NORMAL")
+            except sqlite3.Error as error:
+                raise JournalError(f"The journal {path} cannot be opened: {error}") from error
+            if version != SCHEMA_VERSION:
+                raise JournalError(
+                    f"The journal {path} has schema version {version}, but this poptune reads "
+                    f"{SCHEMA_VERSION}: open it with the poptune that wrote it"
+                )
+            on_error.pop_all()
         return cls(connection, path, objects)
 
     def append(self, events: Sequence[Event]) -> None:
@@ -121,7 +125,10 @@ class SqliteJournal:
         return row is not None and row[0] == "completed"
 
     def sync(self) -> None:
-        self._connection.execute("PRAGMA wal_checkpoint(FULL)")
+        # Not by SQLite's checkpoint, which would wait for whoever is reading.
+        for path in (self._path.with_name(f"{self._path.name}-wal"), self._path.parent):
+            with contextlib.suppress(FileNotFoundError):
+                _sync(path)
 
     def close(self) -> None:
         self._connection.close()
@@ -138,9 +145,10 @@ def _connect_to_existing(path: Path, *, read_only: bool) -> tuple[sqlite3.Connec
         connection = _connect(path, option)
         try:
             return connection, int(connection.execute("PRAGMA user_version").fetchone()[0])
-        except sqlite3.OperationalError:
+        except sqlite3.Error as error:
             connection.close()
-            if option == options[-1] or path.with_name(f"{path.name}-wal").exists():
+            is_last = option == options[-1] or path.with_name(f"{path.name}-wal").exists()
+            if is_last or not isinstance(error, sqlite3.OperationalError):
                 raise
     raise AssertionError(options)
 
@@ -149,3 +157,12 @@ def _connect(path: Path, option: str = "mode=rwc") -> sqlite3.Connection:
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?{option}", uri=True, isolation_level=None, timeout=30.0
     )
+
+
+def _sync(path: Path) -> None:
+    """Have what was written to a file, or the names in a folder, on the disk itself."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

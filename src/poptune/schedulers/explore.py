@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Protocol
 
 from poptune.errors import ConfigurationError
-from poptune.search_space import Domain, Float, Integer, Normal, Ordinal, resolve
+from poptune.search_space import Domain, Float, Integer, Normal, Numeric, Ordinal, resolve
 from poptune.types import Config
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def fill_missing(config: Config, mutations: Mapping[str, Any], draw: Draw, path:
     for key, mutation in mutations.items():
         where = f"{path}{key}"
         if isinstance(mutation, Mapping):
-            filled[key] = fill_missing(filled.get(key, {}), mutation, draw, f"{where}.")
+            filled[key] = fill_missing(_nested(filled, key, where), mutation, draw, f"{where}.")
         elif key not in filled:
             filled[key] = sample(mutation, draw(where))
     return filled
@@ -60,7 +59,7 @@ class Perturb:
       change by resampling only.
     - A dict of these: each of its keys. ``custom`` comes last, once, with the whole config.
 
-    Types are kept: an int stays an int, a float a float.
+    Types are kept: an int stays an int, a float a float; but an int in a domain of floats becomes a float.
 
     Source: Jaderberg et al. 2017, arXiv:1711.09846, section 4.1.2 ("perturb" and "resample").
     Differs from the paper and from Ray Tune: values stay in their domain unless ``respect_bounds`` is off.
@@ -73,7 +72,7 @@ class Perturb:
     custom: Callable[[Config], Config] | None = None
 
     def explore(self, config: Config, draw: Draw) -> Config:
-        explored = self._each(copy.deepcopy(config), self.mutations, draw, "")
+        explored = self._each(_copy(config), self.mutations, draw, "")
         if self.custom is None:
             return explored
         changed = self.custom(explored)
@@ -88,7 +87,7 @@ class Perturb:
         for key, mutation in mutations.items():
             where = f"{path}{key}"
             if isinstance(mutation, Mapping):
-                config[key] = self._each(dict(config.get(key, {})), mutation, draw, f"{where}.")
+                config[key] = self._each(_nested(config, key, where), mutation, draw, f"{where}.")
             elif key not in config:
                 config[key] = sample(mutation, draw(where))
             else:
@@ -103,33 +102,57 @@ class Perturb:
                 return values[int(rng.integers(len(values)))]
             place = list(values).index(value) + (1 if rng.random() < 0.5 else -1)
             return values[min(max(place, 0), len(values) - 1)]
-        if resample or (value == 0 and not isinstance(value, bool)):
+        is_number = not isinstance(value, bool) and isinstance(value, Real) and _is_numeric(mutation)
+        if resample or (is_number and value == 0):
             return sample(mutation, rng)
-        if isinstance(value, bool) or not isinstance(value, Real):
+        if not is_number:
             return value
+        if isinstance(mutation, Float | Normal) and isinstance(value, Integral):
+            value = float(value)
         return self._scale(value, mutation, float(self.factors[int(rng.integers(len(self.factors)))]))
 
     def _scale(self, value: Any, mutation: Any, factor: float) -> Any:
         """Multiply; then keep the type, a minimal step, and the domain."""
-        numeric = isinstance(mutation, Float | Integer | Normal)
-        domain = mutation if numeric and self.respect_bounds else None
-        scaled = _typed(value, value * factor)
-        if domain is not None:
-            scaled = _typed(value, domain.clip(scaled))
+        domain = mutation if isinstance(mutation, Numeric) and self.respect_bounds else None
+        number = int(value) if isinstance(value, Integral) else float(value)
+        scaled = _put(number * factor, domain, like=value)
         quantum = _quantum(value, domain)
         if scaled == value and factor != 1 and quantum:
-            scaled = _typed(value, value + quantum * (1 if (factor > 1) == (value > 0) else -1))
-            scaled = scaled if domain is None else _typed(value, domain.clip(scaled))
+            scaled = _put(number + quantum * (1 if (factor > 1) == (value > 0) else -1), domain, like=value)
         return scaled
 
 
-def _typed(example: Any, value: Any) -> Any:
-    kind = type(example)
-    return kind(round(value)) if isinstance(example, Integral) else kind(value)
+def _is_numeric(mutation: Any) -> bool:
+    """Whether a value may be multiplied: categories that happen to be numbers may not."""
+    return isinstance(mutation, Numeric) or not isinstance(mutation, Domain)
 
 
-def _quantum(value: Any, domain: Float | Integer | Normal | None) -> float:
+def _put(number: float, domain: Numeric | None, *, like: Any) -> Any:
+    """Return a number as a member of the domain, if there is one, and of the type of ``like``."""
+    whole = round(number) if isinstance(like, Integral) else number
+    return type(like)(whole if domain is None else domain.clip(whole))
+
+
+def _quantum(value: Any, domain: Numeric | None) -> float:
     """The least distance that a value of this kind can move; 0 if any distance is possible."""
-    if domain is not None and domain.q:
+    if isinstance(domain, Float | Integer | Normal) and domain.q:
         return domain.q
-    return 1 if isinstance(value, Integral) else 0
+    return 1 if isinstance(value, Integral) or isinstance(domain, Integer) else 0
+
+
+def _nested(config: Config, key: str, where: str) -> Config:
+    """Return a copy of the dict at a key whose mutation is a dict; an empty one if there is none."""
+    found = config.get(key, {})
+    if not isinstance(found, Mapping):
+        raise ConfigurationError(
+            f"The config must hold a dict at {where!r}, because its mutation is a dict, got {found!r}: nest "
+            "the param_space and hyperparam_mutations alike"
+        )
+    return dict(found)
+
+
+def _copy(value: Any) -> Any:
+    """Copy what a config nests; what it holds, such as a model class or a data set, is shared."""
+    if isinstance(value, Mapping):
+        return {key: _copy(inner) for key, inner in value.items()}
+    return type(value)(map(_copy, value)) if type(value) in {list, tuple} else value

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from poptune.errors import ConfigurationError
+from poptune.types import Mode
 
 Name = TypeVar("Name", bound=str)
 
@@ -27,3 +28,30 @@ def agreed(argument: str, mine: Name | None, theirs: Name | None, *, owner: obje
             f"and {mine!r}: set it in one of the two"
         )
     return mine if mine is not None else theirs
+
+
+class Optimises(Protocol):
+    """A scheduler that has a metric and a mode."""
+
+    @property
+    def metric(self) -> str | None: ...
+    @property
+    def mode(self) -> Mode | None: ...
+
+
+Optimiser = TypeVar("Optimiser", bound=Optimises)
+
+
+def required(scheduler: Optimiser) -> Optimiser:
+    """Return a scheduler that has both.
+
+    Raises:
+        ConfigurationError: It lacks one.
+    """
+    if scheduler.metric is None or scheduler.mode is None:
+        raise ConfigurationError(
+            f"{type(scheduler).__name__} ranks trials, so it needs a metric and a mode, got "
+            f"metric={scheduler.metric!r} and mode={scheduler.mode!r}: write, for example, "
+            'TuneConfig(metric="mean_accuracy", mode="max")'
+        )
+    return scheduler

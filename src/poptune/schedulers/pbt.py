@@ -26,7 +26,7 @@ from poptune.core.scheduler import (
 from poptune.errors import ConfigurationError
 from poptune.schedulers.exploit import Exploit, Truncation
 from poptune.schedulers.explore import Explore, Perturb, fill_missing
-from poptune.schedulers.metric import agreed
+from poptune.schedulers.metric import agreed, required
 from poptune.schedulers.mutations import check_mutations
 from poptune.schedulers.ranking import Ranking
 from poptune.types import Config, Mode, TrialId
@@ -135,18 +135,13 @@ class PopulationBasedTraining:
         )
 
     def for_metric(self, metric: str | None, mode: Mode | None) -> PopulationBasedTraining:
-        both = replace(
-            self,
-            metric=agreed("metric", self.metric, metric, owner=self),
-            mode=agreed("mode", self.mode, mode, owner=self),
-        )
-        if both.metric is None or both.mode is None:
-            raise ConfigurationError(
-                f"PopulationBasedTraining ranks trials, so it needs a metric and a mode, got "
-                f"metric={both.metric!r} and mode={both.mode!r}: write, for example, "
-                'TuneConfig(metric="mean_accuracy", mode="max")'
+        return required(
+            replace(
+                self,
+                metric=agreed("metric", self.metric, metric, owner=self),
+                mode=agreed("mode", self.mode, mode, owner=self),
             )
-        return both
+        )
 
     def init(self, trials: Sequence[TrialSpec]) -> Ranking:
         return Ranking()

@@ -8,6 +8,7 @@ Layers, each of which may use those below it: ``tuner`` wires everything · ``re
 
 from poptune import plots, schedulers
 from poptune._version import __version__
+from poptune.callbacks import Callback
 from poptune.checkpoints import Checkpoint
 from poptune.errors import (
     CheckpointError,
@@ -55,6 +56,7 @@ from poptune.stoppers import (
 from poptune.tuner import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
 
 __all__ = [
+    "Callback",
     "Checkpoint",
     "CheckpointConfig",
     "CheckpointError",

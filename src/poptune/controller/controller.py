@@ -77,6 +77,7 @@ class Controller:
         journal: Journal,
         workers: Workers,
         effects: Effects,
+        callbacks: Sequence[Observer],
         observers: Sequence[Observer],
         listeners: Sequence[Listener],
         display: Display,
@@ -86,6 +87,7 @@ class Controller:
         self._journal = journal
         self._workers = workers
         self._effects = effects
+        self._callbacks = callbacks
         self._observers = [*observers, display]
         self._listeners = [*listeners, display]
         self._display = display
@@ -132,7 +134,10 @@ class Controller:
         self._act(turn)
 
     def _act(self, step: Step) -> None:
-        """Do what a journaled step commands, and show it."""
+        """Do what a journaled step commands, and show it; the user's callbacks see it before trials go on."""
+        if step.events:
+            for callback in self._callbacks:
+                callback.observe(step.events, self._experiment.population)
         for warning in self._effects.carry_out(step.commands):
             warn(warning)
         if step.events:

@@ -9,6 +9,7 @@ from os import PathLike
 from typing import Any, Literal
 
 from poptune.arguments import check_mode, nearest, reject_unknown_keywords
+from poptune.callbacks import Callback
 from poptune.core.events import TrialSpec
 from poptune.core.scheduler import Scheduler
 from poptune.errors import ConfigurationError
@@ -148,6 +149,7 @@ class RunConfig:
         stop_population_at: Like the dict above; the first trial that reaches a value ends them all.
         checkpoint_config: Which checkpoints are made and kept.
         failure_config: What happens when a trial fails.
+        callbacks: Hooks of your own, see :class:`Callback`.
         executor: ``"processes"``, ``"inline"``, or an executor with options of its own.
         progress: ``"live"`` (a table that is redrawn), ``"notebook"``, ``"lines"``, or ``"auto"``: what
             fits the place where the program runs.
@@ -168,6 +170,7 @@ class RunConfig:
     stop_population_at: Mapping[str, float] | None = None
     checkpoint_config: CheckpointConfig = field(default_factory=CheckpointConfig)
     failure_config: FailureConfig = field(default_factory=FailureConfig)
+    callbacks: Sequence[Callback] = ()
     executor: str | Executor = "processes"
     progress: ProgressStyle = "auto"
     log_to_file: bool = False
@@ -179,6 +182,11 @@ class RunConfig:
             _check_stop("stop", self.stop)
         if self.stop_population_at is not None:
             _check_stop("stop_population_at", self.stop_population_at)
+        for callback in self.callbacks:
+            if not isinstance(callback, Callback):
+                raise ConfigurationError(
+                    f"callbacks must be objects of classes derived from tune.Callback, got {callback!r}"
+                )
         if self.progress not in _STYLES:
             raise ConfigurationError(
                 f"progress must be one of {', '.join(_STYLES)}, got {self.progress!r}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from poptune.arguments import nearest
+from poptune.callbacks import needs_lockstep
 from poptune.core.experiment import Settings
 from poptune.core.policy_log import read_policy
 from poptune.core.random import derived_generator
@@ -165,7 +166,7 @@ class Definition:
             metric=needs.metric,
             mode=needs.mode,
             require_attrs=needs.require_attrs,
-            lockstep=stop.lockstep,
+            lockstep=stop.lockstep or any(map(needs_lockstep, self.run.callbacks)),
             save_at_milestones=needs.checkpoints,
             checkpoint_frequency=checkpoints.checkpoint_frequency,
             checkpoint_at_end=at_end,

@@ -12,9 +12,10 @@ from pathlib import Path
 import cloudpickle
 
 from poptune.errors import ConfigurationError, ExperimentError
-from poptune.executors import ProcessExecutor
+from poptune.executors import InlineExecutor
 from poptune.journal import ObjectTable, SqliteJournal, UnopenedObjects
 from poptune.layout import Layout
+from poptune.notices import warn
 from poptune.runtime.trainable import Prepared
 from poptune.tuner.definition import Definition
 
@@ -95,12 +96,14 @@ class ExperimentFolder:
 
     def store(self, definition: Definition) -> ObjectTable:
         """Keep what defines the experiment, so that it can be restored."""
-        try:
-            cloudpickle.dumps(definition.prepared)
-        except (pickle.PicklingError, TypeError, AttributeError):
-            if isinstance(definition.executor, ProcessExecutor):
-                raise
+        if isinstance(definition.executor, InlineExecutor) and not _can_pickle(definition.prepared):
             definition = replace(definition, prepared=None)
+        if not _can_pickle(definition.run.callbacks):
+            warn(
+                "The callbacks cannot be pickled, so this experiment, if it is interrupted, will be restored "
+                "without them: have them open files and connections in setup() instead of __init__()"
+            )
+            definition = replace(definition, run=replace(definition.run, callbacks=()))
         return ObjectTable.create(self.layout.objects, definition)
 
     def open(self, prepared: Prepared | None) -> tuple[Definition, ObjectTable]:
@@ -115,6 +118,14 @@ class ExperimentFolder:
                 f"pickled: give it again, Tuner.restore({str(self.path)!r}, trainable=...)"
             )
         return definition, objects
+
+
+def _can_pickle(value: object) -> bool:
+    try:
+        cloudpickle.dumps(value)
+    except (pickle.PicklingError, TypeError, AttributeError):
+        return False
+    return True
 
 
 def _writable(storage: Path) -> Path:

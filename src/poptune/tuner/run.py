@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from poptune.callbacks import CallbackRunner
 from poptune.checkpoints import DirectoryStore
 from poptune.controller import Controller, Limits, Listener, Observer
 from poptune.controller.effects import Effects
@@ -136,11 +137,23 @@ class Run:
             journal=self.journal,
             workers=workers,
             effects=effects,
+            callbacks=self._callbacks(),
             observers=self._loggers(),
             listeners=self._listeners(),
             display=progress,
             limits=limits,
         )
+
+    def _callbacks(self) -> list[Observer]:
+        run = self.definition.run
+        if not run.callbacks:
+            return []
+        setup = {
+            "stop": run.stop,
+            "num_samples": self.definition.tune.num_samples,
+            "total_num_samples": len(self.experiment.population.trials),
+        }
+        return [CallbackRunner(run.callbacks, self.folder.layout, setup)]
 
     def _loggers(self) -> list[Observer]:
         layout = self.folder.layout

@@ -1,0 +1,157 @@
+"""The user's hooks: their order, what they see, and what happens when they raise."""
+
+import threading
+
+import pytest
+
+import poptune as tune
+from poptune.schedulers import FIFOScheduler, PopulationBasedTraining
+
+
+def climb(config):
+    step = tune.get_checkpoint().to_dict()["step"] if tune.get_checkpoint() else 0
+    while True:
+        step += 1
+        if config["lr"] == 13.0:
+            raise ValueError("bad luck")
+        state = tune.Checkpoint.from_dict({"step": step})
+        tune.report({"height": step * config["lr"]}, checkpoint=state)
+
+
+def run(path, *callbacks, scheduler=None, lrs=(1.0,), executor="inline", stop=2):
+    return tune.Tuner(
+        climb,
+        param_space={"lr": tune.grid_search(list(lrs))},
+        tune_config=tune.TuneConfig(
+            metric="height", mode="max", seed=0, scheduler=scheduler or FIFOScheduler()
+        ),
+        run_config=tune.RunConfig(
+            storage_path=path,
+            callbacks=callbacks,
+            executor=executor,
+            verbose=0,
+            stop={"training_iteration": stop},
+        ),
+    ).fit()
+
+
+class Recorder(tune.Callback):
+    def __init__(self):
+        self.calls = []
+
+    def __getattribute__(self, name):
+        if name == "setup" or name.startswith("on_"):
+            return lambda **arguments: self.calls.append((name, arguments))
+        return super().__getattribute__(name)
+
+    @property
+    def of_trials(self):
+        hooks = [name for name, _ in self.calls if "step" not in name]
+        return [name for name in hooks if name != "setup"]
+
+
+def test_the_hooks_come_in_order(tmp_path):
+    recorder = Recorder()
+    run(tmp_path, recorder)
+    assert recorder.calls[0] == (
+        "setup",
+        {"stop": {"training_iteration": 2}, "num_samples": 1, "total_num_samples": 1},
+    )
+    assert recorder.of_trials == [
+        "on_trial_start",
+        "on_trial_result",
+        "on_trial_save",
+        "on_checkpoint",
+        "on_trial_result",
+        "on_trial_save",
+        "on_checkpoint",
+        "on_trial_complete",
+        "on_experiment_end",
+    ]
+    steps = [arguments["iteration"] for name, arguments in recorder.calls if name == "on_step_begin"]
+    assert steps == list(range(1, len(steps) + 1))
+
+
+def test_a_hook_sees_the_trial_its_result_and_its_checkpoint(tmp_path):
+    recorder = Recorder()
+    results = run(tmp_path, recorder)
+    arguments = dict(recorder.calls)
+    trial = arguments["on_trial_result"]["trial"]
+    assert trial.trial_id == results[0].trial_id
+    assert str(trial) == f"climb_{trial.trial_id}"
+    assert trial.local_path == results[0].path
+    assert trial.config == {"lr": 1.0}
+    assert trial.last_result["height"] == arguments["on_trial_result"]["result"]["height"] == 2.0
+    assert arguments["on_checkpoint"]["checkpoint"] == f"{results[0].path}/checkpoint_000002"
+    assert arguments["on_trial_result"]["trials"] == [trial]
+
+
+def test_a_failure_is_told_by_its_own_hook(tmp_path):
+    recorder = Recorder()
+    run(tmp_path, recorder, lrs=(13.0,))
+    assert recorder.of_trials == ["on_trial_error", "on_experiment_end"]
+
+
+def test_an_exploit_is_told_as_a_restore(tmp_path):
+    recorder = Recorder()
+    scheduler = PopulationBasedTraining(
+        time_attr="training_iteration",
+        perturbation_interval=2,
+        hyperparam_mutations={"lr": tune.uniform(0, 1)},
+        synch=True,
+    )
+    results = run(tmp_path, recorder, scheduler=scheduler, lrs=(0.1, 1.0), stop=6)
+    assert recorder.of_trials.count("on_trial_restore") == len(results.lineage.exploits) > 0
+
+
+def test_under_lockstep_a_trial_waits_until_the_hook_has_seen_its_result(tmp_path):
+    class Gate(tune.Callback):
+        def __init__(self):
+            self.seen = 0
+
+        def on_trial_result(self, iteration, trials, trial, result, **info):
+            assert result["training_iteration"] == self.seen + 1
+            assert not (trial.path / f"checkpoint_{self.seen + 2:06d}").exists()
+            self.seen += 1
+
+    gate = Gate()
+    run(tmp_path, gate, executor="processes", stop=5)
+    assert gate.seen == 5
+
+
+def test_a_callback_that_raises_is_named_once_and_the_run_goes_on(tmp_path):
+    class Broken(tune.Callback):
+        def on_trial_result(self, **arguments):
+            raise KeyError("oops")
+
+    with pytest.warns(tune.PoptuneWarning, match="Broken.on_trial_result raised KeyError: 'oops'") as caught:
+        results = run(tmp_path, Broken())
+    assert len(caught) == 1
+    assert results.num_terminated == 1
+
+
+def test_a_callback_that_asks_for_it_ends_the_run(tmp_path):
+    class Strict(tune.Callback):
+        fail_run = True
+
+        def on_trial_result(self, **arguments):
+            raise KeyError("oops")
+
+    with pytest.raises(KeyError, match="oops") as caught:
+        run(tmp_path, Strict())
+    assert "Strict.on_trial_result" in caught.value.__notes__[0]
+
+
+def test_something_that_is_no_callback_is_refused():
+    with pytest.raises(tune.ConfigurationError, match=r"derived from tune.Callback, got <function"):
+        tune.RunConfig(callbacks=[lambda **arguments: None])
+
+
+def test_callbacks_that_cannot_be_stored_are_told_of(tmp_path):
+    class Holder(tune.Callback):
+        def __init__(self):
+            self.lock = threading.Lock()
+
+    with pytest.warns(tune.PoptuneWarning, match="callbacks cannot be pickled.*in setup"):
+        results = run(tmp_path, Holder())
+    assert results.num_terminated == 1

@@ -43,6 +43,10 @@ class Layout:
     def progress(self, folder: str) -> Path:
         return self.root / folder / "progress.csv"
 
+    def events(self, folder: str, began_s: float) -> Path:
+        """What TensorBoard reads of a trial; one file a session."""
+        return self.root / folder / f"events.out.tfevents.{began_s:.6f}.poptune"
+
     def output(self, folder: str, stream: str) -> Path:
         """What a trial printed; ``stream`` is ``stdout`` or ``stderr``."""
         return self.root / folder / stream

@@ -4,5 +4,6 @@ from poptune.loggers.csv import CsvLogger
 from poptune.loggers.json import JsonLogger
 from poptune.loggers.output import OutputLogger
 from poptune.loggers.pbt_log import PerturbationLogger
+from poptune.loggers.tensorboard import TensorBoardLogger
 
-__all__ = ["CsvLogger", "JsonLogger", "OutputLogger", "PerturbationLogger"]
+__all__ = ["CsvLogger", "JsonLogger", "OutputLogger", "PerturbationLogger", "TensorBoardLogger"]

@@ -16,7 +16,7 @@ from poptune.core.events import Created, Resumed
 from poptune.core.experiment import Experiment, Step
 from poptune.executors.base import Work
 from poptune.journal import ObjectTable, SqliteJournal, valid_results
-from poptune.loggers import CsvLogger, JsonLogger, OutputLogger, PerturbationLogger
+from poptune.loggers import CsvLogger, JsonLogger, OutputLogger, PerturbationLogger, tensorboard
 from poptune.progress import Progress, RunFacts, watch
 from poptune.schedulers import PopulationBasedTraining
 from poptune.search_space import Domain, GridSearch, SampleFrom, entries
@@ -162,6 +162,8 @@ class Run:
         scheduler = self.definition.tune.scheduler
         if isinstance(scheduler, PopulationBasedTraining) and scheduler.log_config:
             loggers.append(PerturbationLogger(layout))
+        if tensorboard.is_installed():
+            loggers.append(tensorboard.TensorBoardLogger(layout))
         return loggers
 
     def _listeners(self) -> list[Listener]:

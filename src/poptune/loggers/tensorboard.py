@@ -1,0 +1,182 @@
+"""``events.out.tfevents.*`` in each trial's folder, where the ``tensorboard`` package is installed.
+
+A trial's run shows its numeric metrics, its numeric hyperparameters as ``hyperparameters/<key>``, and its
+generation; so the lineage can be followed beside the curves, and each copy stands as a text under
+``lineage``. Where a trial goes back to an earlier iteration, by an exploit or after a failure, TensorBoard is
+told to forget what lies beyond it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from poptune.core.events import Created, Event, Left, Planned, Reported, Restarted, Resumed
+from poptune.core.population import Population, Trial
+from poptune.core.scheduler import Decision, Load
+from poptune.layout import Layout
+from poptune.loggers.csv import flat
+from poptune.types import Config, TrialId, TrialStatus
+
+_UNTOLD = {"timestamp", "pid", "done"}
+"""Numbers in every result that nobody wants a curve of."""
+
+
+def is_installed() -> bool:
+    """Whether the ``tensorboard`` package can be imported."""
+    return find_spec("tensorboard") is not None
+
+
+class TensorBoardLogger:
+    """Writes event files that TensorBoard reads, with hyperparameters for its HPARAMS page."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._began_s = 0.0
+        self._began: set[TrialId] = set()
+        self._now_s = 0.0
+
+    def observe(self, events: Sequence[Event], population: Population) -> None:
+        """Add what happened to the trials' event files."""
+        pending: dict[TrialId, list[bytes]] = {}
+        for event in events:
+            for trial_id, record in self._records(event, population):
+                pending.setdefault(trial_id, []).append(record)
+        for trial_id, records in pending.items():
+            self._write(population[trial_id], records, population)
+
+    def _records(self, event: Event, population: Population) -> Iterable[tuple[TrialId, bytes]]:
+        self._now_s = getattr(event, "time_s", self._now_s)
+        match event:
+            case Created(time_s=time_s) | Resumed(time_s=time_s):
+                self._began_s = time_s
+                self._began.clear()
+            case Reported(trial=trial):
+                yield trial, _result(event, population[trial])
+            case Planned(plan=plan):
+                for decision in plan.decisions:
+                    if isinstance(decision.source, Load):
+                        yield from _copy(decision, decision.source, population, self._now_s)
+            case Restarted(trial=trial):
+                yield trial, _forget_beyond(population[trial].iteration, self._now_s)
+            case Left(trial=trial, status=status):
+                yield trial, _end(status, self._now_s)
+            case _:
+                pass
+
+    def _write(self, trial: Trial, records: list[bytes], population: Population) -> None:
+        created = population.created
+        assert created is not None
+        if trial.id not in self._began:
+            self._began.add(trial.id)
+            start = _start(trial.spec.config, created.time_s, group=trial.spec.name)
+            records = [_version(self._began_s), start, *records]
+        path = self._layout.events(trial.spec.folder, self._began_s)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            file.writelines(map(_framed, records))
+
+
+def _result(event: Reported, trial: Trial) -> bytes:
+    numbers = {
+        key: float(value)
+        for key, value in flat(event.metrics).items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and key not in _UNTOLD
+    }
+    for key, value in flat(trial.config).items():
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            numbers[f"hyperparameters/{key}"] = float(value)
+    numbers["lineage/generation"] = float(trial.generation)
+    return _event(event.time_s, event.iteration, scalars=numbers)
+
+
+def _copy(
+    decision: Decision, source: Load, population: Population, time_s: float
+) -> Iterable[tuple[TrialId, bytes]]:
+    at = source.checkpoint.iteration
+    donor = population[decision.donor or decision.trial].spec.tag
+    text = f"iteration {decision.facts.get('iteration', at)}: goes on from iteration {at} of {donor}, "
+    yield decision.trial, _forget_beyond(at, time_s)
+    yield decision.trial, _event(time_s, at, text=f"{text}with {decision.config}")
+
+
+def _event(
+    time_s: float,
+    step: int,
+    *,
+    scalars: Mapping[str, float] | None = None,
+    text: str = "",
+) -> bytes:
+    from tensorboard.compat.proto.event_pb2 import Event as Proto  # noqa: PLC0415 - optional
+    from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata  # noqa: PLC0415
+    from tensorboard.compat.proto.tensor_pb2 import TensorProto  # noqa: PLC0415
+    from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto  # noqa: PLC0415
+
+    values = [Summary.Value(tag=tag, simple_value=value) for tag, value in (scalars or {}).items()]
+    if text:
+        plugin = SummaryMetadata.PluginData(plugin_name="text")
+        shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=1)])
+        tensor = TensorProto(dtype="DT_STRING", string_val=[text.encode()], tensor_shape=shape)
+        metadata = SummaryMetadata(plugin_data=plugin)
+        values.append(Summary.Value(tag="lineage/copies/text_summary", metadata=metadata, tensor=tensor))
+    return bytes(Proto(wall_time=time_s, step=step, summary=Summary(value=values)).SerializeToString())
+
+
+def _version(time_s: float) -> bytes:
+    from tensorboard.compat.proto.event_pb2 import Event as Proto  # noqa: PLC0415
+
+    return bytes(Proto(wall_time=time_s, file_version="brain.Event:2").SerializeToString())
+
+
+def _forget_beyond(iteration: int, time_s: float) -> bytes:
+    """Have TensorBoard drop what it has seen of iterations after this one."""
+    from tensorboard.compat.proto.event_pb2 import Event as Proto  # noqa: PLC0415
+    from tensorboard.compat.proto.event_pb2 import SessionLog  # noqa: PLC0415
+
+    log = SessionLog(status=SessionLog.START)
+    return bytes(Proto(wall_time=time_s, step=iteration + 1, session_log=log).SerializeToString())
+
+
+def _start(config: Config, time_s: float, *, group: str) -> bytes:
+    from tensorboard.plugins.hparams.plugin_data_pb2 import SessionStartInfo  # noqa: PLC0415
+
+    start = SessionStartInfo(start_time_secs=time_s, group_name=group)
+    for key, value in flat(config).items():
+        if isinstance(value, bool):
+            start.hparams[key].bool_value = value
+        elif isinstance(value, int | float):
+            start.hparams[key].number_value = float(value)
+        else:
+            start.hparams[key].string_value = str(value)
+    return _hparams("_hparams_/session_start_info", time_s, session_start_info=start)
+
+
+def _end(status: TrialStatus, time_s: float) -> bytes:
+    from tensorboard.plugins.hparams.api_pb2 import Status  # noqa: PLC0415
+    from tensorboard.plugins.hparams.plugin_data_pb2 import SessionEndInfo  # noqa: PLC0415
+
+    name = "STATUS_FAILURE" if status is TrialStatus.ERROR else "STATUS_SUCCESS"
+    end = SessionEndInfo(status=Status.Value(name), end_time_secs=time_s)
+    return _hparams("_hparams_/session_end_info", time_s, session_end_info=end)
+
+
+def _hparams(tag: str, time_s: float, **content: Any) -> bytes:
+    from tensorboard.compat.proto.event_pb2 import Event as Proto  # noqa: PLC0415
+    from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata  # noqa: PLC0415
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # noqa: PLC0415
+
+    data = HParamsPluginData(version=0, **content).SerializeToString()
+    plugin = SummaryMetadata.PluginData(plugin_name="hparams", content=data)
+    value = Summary.Value(tag=tag, metadata=SummaryMetadata(plugin_data=plugin))
+    return bytes(Proto(wall_time=time_s, summary=Summary(value=[value])).SerializeToString())
+
+
+def _framed(record: bytes) -> bytes:
+    """Return a record in the framing of TensorFlow's record files: length, data, and a checksum of each."""
+    from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c  # noqa: PLC0415
+
+    length = struct.pack("<Q", len(record))
+    sums = [struct.pack("<I", masked_crc32c(part)) for part in (length, record)]
+    return length + sums[0] + record + sums[1]

@@ -26,6 +26,7 @@ from poptune.errors import (
 from poptune.executors import InlineExecutor, ProcessExecutor
 from poptune.results import Result, ResultGrid
 from poptune.runtime.current import TrialContext, get_checkpoint, get_context, report
+from poptune.runtime.shared import ObjectRef, get, put
 from poptune.runtime.trainable import Trainable, with_parameters, with_resources
 from poptune.search_space import (
     choice,
@@ -73,6 +74,7 @@ __all__ = [
     "JournalError",
     "MaximumIterationStopper",
     "NoopStopper",
+    "ObjectRef",
     "PoptuneError",
     "PoptuneWarning",
     "ProcessExecutor",
@@ -90,6 +92,7 @@ __all__ = [
     "UntrustedCheckpointError",
     "__version__",
     "choice",
+    "get",
     "get_checkpoint",
     "get_context",
     "grid_search",
@@ -97,6 +100,7 @@ __all__ = [
     "loguniform",
     "ordinal",
     "plots",
+    "put",
     "qlograndint",
     "qloguniform",
     "qrandint",

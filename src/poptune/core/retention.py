@@ -19,8 +19,8 @@ class Retention:
 
     Args:
         num_to_keep: Keep this many of a trial's own; ``None`` keeps all.
-        best: Keep those of the best score instead of the newest.
-        mode: With ``best``: whether a larger or a smaller ``attribute`` is better.
+        attribute: Keep those with the best value of this metric instead of the newest.
+        mode: Whether a larger or a smaller ``attribute`` is better.
     """
 
     num_to_keep: int | None = None

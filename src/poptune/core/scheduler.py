@@ -64,7 +64,7 @@ class Run:
     until: float | None = None
     barrier: str | None = None
     yields: bool = True
-    """Whether, at its next decision, it gives its slot to a trial in line that is a whole stretch behind."""
+    """Whether it first gives its slot to a trial in line that is a whole stretch behind, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 
 def append_text(path: Path, text: str) -> None:
@@ -18,3 +19,9 @@ def replace_text(path: Path, text: str) -> None:
     aside = path.with_name(f".{path.name}.new")
     aside.write_text(text, encoding="utf-8", newline="")
     aside.replace(path)
+
+
+def as_json(value: Any) -> Any:
+    """Return what stands in a JSON file for a config value that is no JSON: numbers of numpy are numbers."""
+    plain = value.tolist() if type(value).__module__ == "numpy" else value
+    return repr(value) if type(plain) is type(value) else plain

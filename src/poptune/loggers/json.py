@@ -9,7 +9,7 @@ from poptune.core.events import Created, Event, Planned, Reported, Resumed
 from poptune.core.population import Population, Trial
 from poptune.layout import Layout
 from poptune.loggers.base import ResultLogger, ValidResults
-from poptune.loggers.files import append_text, replace_text
+from poptune.loggers.files import append_text, as_json, replace_text
 
 
 class JsonLogger:
@@ -22,7 +22,7 @@ class JsonLogger:
     def observe(self, events: Sequence[Event], population: Population) -> None:
         self._results.observe(events, population)
         for trial in _with_new_config(events, population):
-            text = json.dumps(trial.config, indent=2, default=repr)
+            text = json.dumps(trial.config, indent=2, default=as_json)
             replace_text(self._layout.params(trial.spec.folder), text + "\n")
 
 

@@ -14,7 +14,7 @@ from poptune.core.events import Created, Event, Planned
 from poptune.core.population import Population
 from poptune.core.scheduler import Decision, Load
 from poptune.layout import Layout
-from poptune.loggers.files import append_text, replace_text
+from poptune.loggers.files import append_text, as_json, replace_text
 from poptune.types import TrialId
 
 
@@ -70,5 +70,5 @@ def perturbation_line(decision: Decision, population: Population) -> str:
             decision.facts["donor_config"],
             decision.config,
         ],
-        default=repr,
+        default=as_json,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from os import PathLike
+from typing import Protocol, runtime_checkable
 
 from poptune.arguments import reject_unknown_keywords
 from poptune.core.events import Left, Planned, Reported, Restarted, TrialSpec
@@ -32,6 +32,13 @@ NO_CHECKPOINT = (
     "A change of the replayed schedule is skipped, because the trial has saved no checkpoint to go on from. "
     "Save one at every iteration at which the schedule changes, as the replayed trial did."
 )
+
+
+@runtime_checkable
+class PathLike(Protocol):
+    """What ``os.PathLike`` is; schedulers know nothing of ``os``."""
+
+    def __fspath__(self) -> str: ...
 
 
 @reject_unknown_keywords
@@ -60,7 +67,7 @@ class PopulationBasedTrainingReplay:
         {'lr': 0.02}
     """
 
-    policy_file: str | PathLike[str] | Schedule
+    policy_file: str | PathLike | Schedule
     _: KW_ONLY
     metric: str | None = None
     mode: Mode | None = None

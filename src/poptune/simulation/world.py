@@ -69,7 +69,8 @@ class World:
         save_every: int = 1,
     ) -> None:
         self.experiment = experiment
-        self.workers = SimulatedWorkers()
+        needs = experiment.scheduler.needs
+        self.workers = SimulatedWorkers(needs.time_attr, needs.metric or "score")
         self.events: list[Event] = []
         self.now_s = 0.0
         self._train = train

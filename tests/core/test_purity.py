@@ -1,0 +1,93 @@
+"""Core, schedulers and search space know no clock, no files, no threads, no frameworks."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import poptune
+
+ROOT = Path(poptune.__file__).parent
+IMPURE = {
+    *("asyncio", "concurrent", "datetime", "io", "logging", "multiprocessing", "os", "pathlib", "pickle"),
+    *("random", "secrets", "shutil", "signal", "socket", "sqlite3", "subprocess", "tempfile", "threading"),
+    *("time", "uuid", "warnings"),
+    *("cloudpickle", "jax", "matplotlib", "msgspec", "pandas", "ray", "rich", "torch"),
+}
+IMPURE_ROOMS = {
+    *("checkpoints", "controller", "executors", "journal", "loggers", "notices", "plots", "progress"),
+    *("results", "runtime", "simulation", "tuner"),
+}
+IMPURE_CALLS = {"open", "print", "input", "exec", "eval"}
+FILES = [
+    path for room in ("core", "schedulers", "search_space") for path in sorted((ROOT / room).glob("*.py"))
+]
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def offences(source: str) -> list[str]:
+    tree = ast.parse(source)
+    modules = [
+        name
+        for name in imported(tree)
+        if name.split(".")[0] in IMPURE
+        or (name.startswith("poptune.") and name.split(".")[1] in IMPURE_ROOMS)
+    ]
+    calls = [
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in IMPURE_CALLS
+    ]
+    shared = [
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node).startswith(("np.random.", "numpy.random."))
+        and ast.unparse(node) not in {"np.random.Generator", "np.random.default_rng"}
+    ]
+    return [*modules, *calls, *shared]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_pure_file_imports_and_calls_nothing_impure(path: Path) -> None:
+    assert offences(path.read_text(encoding="utf-8")) == []
+
+
+def test_all_pure_files_are_looked_at() -> None:
+    assert {path.parent.name for path in FILES} == {"core", "schedulers", "search_space"}
+    assert len(FILES) > 20
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os.path",
+        "from time import monotonic",
+        "def f():\n    import random",
+        "from poptune.journal import MemoryJournal",
+        "from poptune import notices",
+        "open('x')",
+        "np.random.seed(0)",
+        "if TYPE_CHECKING:\n    import torch",
+    ],
+)
+def test_an_impure_file_would_be_found(source: str) -> None:
+    assert offences(source)
+
+
+def test_core_does_not_know_the_schedulers() -> None:
+    for path in (ROOT / "core").glob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert not [name for name in imported(tree) if name.startswith("poptune.schedulers")], path.name

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import os
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+
+import cloudpickle
+import numpy as np
+import pytest
+
+from poptune.errors import JournalError
+from poptune.journal import ObjectTable, UnopenedObject, UnopenedObjects
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "objects.pkl"
+
+
+def reopened(path: Path) -> list:
+    _, table = ObjectTable.open(path)
+    return table._values
+
+
+def test_values_are_there_again_with_the_definition(path: Path) -> None:
+    table = ObjectTable.create(path, definition={"trainable": "t"})
+    numbers = [table.number(value) for value in (OrderedDict, Path("data"), 1j)]
+    definition, again = ObjectTable.open(path)
+    assert definition == {"trainable": "t"}
+    assert [again.value(number, "") for number in numbers] == [OrderedDict, Path("data"), 1j]
+
+
+def test_a_local_function_and_a_lambda_are_kept_by_value(path: Path) -> None:
+    table = ObjectTable.create(path, definition=None)
+    number = table.number(lambda x: x + 1)
+    _, again = ObjectTable.open(path)
+    assert again.value(number, "")(1) == 2
+
+
+def test_the_same_or_an_equal_value_has_one_number(path: Path) -> None:
+    table = ObjectTable.create(path, definition=None)
+    array = np.arange(3)
+    assert [table.number(value) for value in (Path("a"), Path("b"), Path("a"), array, array)] == [
+        0,
+        1,
+        0,
+        2,
+        2,
+    ]
+    assert len(reopened(path)) == 3
+
+
+def test_equal_values_of_different_types_are_different(path: Path) -> None:
+    table = ObjectTable()
+    assert table.number(frozenset({1})) != table.number({1})
+
+
+def test_a_value_that_cannot_be_compared_is_kept_by_itself() -> None:
+    class Stubborn:
+        def __eq__(self, other: object) -> bool:
+            raise RuntimeError("I compare with nobody")
+
+        __hash__ = None
+
+    table, one, other = ObjectTable(), Stubborn(), Stubborn()
+    assert [table.number(one), table.number(other), table.number(one)] == [0, 1, 0]
+
+
+def test_a_value_that_cannot_be_pickled_leaves_the_file_as_it_was(path: Path) -> None:
+    table = ObjectTable.create(path, definition=None)
+    table.number(Path("a"))
+    with pytest.raises(TypeError):
+        table.number(iterator for iterator in ())
+    assert reopened(path) == [Path("a")]
+    assert table.number(Path("b")) == 1
+    assert reopened(path) == [Path("a"), Path("b")]
+
+
+def test_a_value_is_on_the_disk_itself_before_its_number_is_given_out(path: Path, monkeypatch) -> None:
+    table, synced = ObjectTable.create(path, definition=None), []
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+        table.number(Path("a"))
+    assert synced == [path.stat().st_size]
+
+
+def test_a_torn_last_value_is_dropped_wherever_it_was_torn(path: Path) -> None:
+    table = ObjectTable.create(path, definition="defined")
+    table.number(Path("kept"))
+    whole = path.read_bytes()
+    tail = cloudpickle.dumps({"torn": [Path("x"), "text", 3.5, OrderedDict]})
+    for length in range(len(tail)):
+        path.write_bytes(whole + tail[:length])
+        definition, table = ObjectTable.open(path)
+        assert definition == "defined"
+        assert table.number(OrderedDict) == 1
+        assert reopened(path) == [Path("kept"), OrderedDict]
+
+
+def test_a_whole_file_is_opened_without_being_written(path: Path) -> None:
+    ObjectTable.create(path, definition=1).number(Path("a"))
+    before = path.stat().st_mtime_ns
+    assert reopened(path) == [Path("a")]
+    assert path.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no pickle", pickle.dumps("x")[:-2]])
+def test_a_file_without_a_definition_is_an_error_that_says_what_to_do(path: Path, content) -> None:
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(JournalError, match="must hold the experiment's trainable .* restore with the code"):
+        ObjectTable.open(path)
+
+
+def test_code_that_is_gone_is_an_error_that_names_it(path: Path) -> None:
+    path.write_bytes(b"cpoptune_no_such_module\nThing\n.")
+    with pytest.raises(JournalError, match="ModuleNotFoundError: .*poptune_no_such_module"):
+        ObjectTable.open(path)
+
+
+def test_a_number_that_the_file_lacks_is_an_error_with_the_value_as_text() -> None:
+    with pytest.raises(JournalError, match=r"names object 3 \(<class 'Adam'>\), which objects.pkl lacks"):
+        ObjectTable().value(3, "<class 'Adam'>")
+
+
+class Explosive:
+    """Leaves a mark where it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self):
+        return Path.touch, (self.mark,)
+
+
+def test_unopened_objects_run_no_code(tmp_path: Path, path: Path) -> None:
+    mark = tmp_path / "it ran"
+    number = ObjectTable.create(path, definition=None).number(Explosive(mark))
+    unopened = UnopenedObjects().value(number, "<Explosive>")
+    assert unopened == UnopenedObject("<Explosive>")
+    assert str(unopened) == "<Explosive>"
+    assert not mark.exists()
+    ObjectTable.open(path)
+    assert mark.exists(), "else this test could not fail"
+
+
+def test_unopened_objects_keep_nothing() -> None:
+    with pytest.raises(JournalError, match="opened for reading cannot keep"):
+        UnopenedObjects().number(Path("a"))

@@ -1,0 +1,296 @@
+from __future__ import annotations
+
+import json
+import math
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from poptune.core.events import (
+    Completed,
+    Created,
+    Event,
+    Failed,
+    Forgotten,
+    Left,
+    Planned,
+    PopulationStopped,
+    Reported,
+    ResidentsLimited,
+    Restarted,
+    Resumed,
+    Returned,
+    TrialSpec,
+)
+from poptune.core.scheduler import CheckpointRef, Decision, Load, Plan, Run
+from poptune.errors import JournalError
+from poptune.journal import ObjectTable, UnopenedObject, UnopenedObjects
+from poptune.journal.records import Record, decode, encode
+from poptune.types import CheckpointId, TrialId, TrialStatus
+
+A, B = TrialId("e_00000"), TrialId("e_00001")
+CHECKPOINT = CheckpointRef(
+    id=CheckpointId("e_00001/checkpoint_000002"),
+    trial=B,
+    path="trial_1/checkpoint_000002",
+    number=2,
+    iteration=4,
+    age=4.0,
+    time_total_s=2.5,
+    score=None,
+    report=4,
+)
+GOLDEN: dict[str, tuple[str | None, str, Event]] = {
+    "created": (
+        None,
+        (
+            '{"time_s":1.5,"name":"mnist","trainable":"train","seed":7,"metric":"loss","mode":"min",'
+            '"time_attr":"training_iteration","trials":{"$tuple":[{"id":"e_00000","index":0,"name":"train_e_00000",'
+            '"tag":"0_lr=0.1","folder":"trial_0","config":{"lr":0.1,"betas":{"$tuple":[0.9,0.99]},'
+            '"net":{"$object":0,"text":"<class \'collections.OrderedDict\'>"}}}]}}'
+        ),
+        Created(
+            time_s=1.5,
+            name="mnist",
+            trainable="train",
+            seed=7,
+            metric="loss",
+            mode="min",
+            time_attr="training_iteration",
+            trials=(
+                TrialSpec(
+                    id=A,
+                    index=0,
+                    name="train_e_00000",
+                    tag="0_lr=0.1",
+                    folder="trial_0",
+                    config={"lr": 0.1, "betas": (0.9, 0.99), "net": OrderedDict},
+                ),
+            ),
+        ),
+    ),
+    "reported": (
+        A,
+        (
+            '{"time_s":2.0,"trial":"e_00000","incarnation":1,"iteration":3,"metrics":{"loss":{"$float":"inf"},'
+            '"nested":{"accuracy":0.5,"name":null}},"checkpoint":2,"waiting":true,"stop":""}'
+        ),
+        Reported(
+            time_s=2.0,
+            trial=A,
+            incarnation=1,
+            iteration=3,
+            metrics={"loss": math.inf, "nested": {"accuracy": 0.5, "name": None}},
+            checkpoint=2,
+            waiting=True,
+        ),
+    ),
+    "returned": (
+        A,
+        '{"time_s":3.0,"trial":"e_00000","incarnation":1}',
+        Returned(time_s=3.0, trial=A, incarnation=1),
+    ),
+    "failed": (
+        A,
+        '{"time_s":3.0,"trial":"e_00000","incarnation":1,"error":"boom"}',
+        Failed(time_s=3.0, trial=A, incarnation=1, error="boom"),
+    ),
+    "population_stopped": (
+        None,
+        '{"time_s":3.0,"reason":"the time is up"}',
+        PopulationStopped(time_s=3.0, reason="the time is up"),
+    ),
+    "residents_limited": (None, '{"time_s":3.0,"limit":2}', ResidentsLimited(time_s=3.0, limit=2)),
+    "resumed": (None, '{"time_s":3.0}', Resumed(time_s=3.0)),
+    "planned": (
+        None,
+        (
+            '{"plan":{"decisions":{"$tuple":[{"trial":"e_00000","next":{"until":8.0,"barrier":"perturbation"},'
+            '"source":{"checkpoint":{"id":"e_00001/checkpoint_000002","trial":"e_00001",'
+            '"path":"trial_1/checkpoint_000002","number":2,"iteration":4,"age":4.0,"time_total_s":2.5,"score":null,'
+            '"report":4}},"config":{"lr":0.2},"reason":"among the lowest","seen":{"own":-1.0,"donor":2.0},'
+            '"donor":"e_00001","facts":{"$dict":[["$odd",1]]}},{"trial":"e_00001","next":{"until":null,'
+            '"barrier":null},"source":{},"config":null,"reason":"","seen":{},"donor":null,"facts":{}}]},'
+            '"warnings":{"$tuple":["beware"]}}}'
+        ),
+        Planned(
+            plan=Plan(
+                decisions=(
+                    Decision(
+                        trial=A,
+                        next=Run(until=8.0, barrier="perturbation"),
+                        source=Load(CHECKPOINT),
+                        config={"lr": 0.2},
+                        reason="among the lowest",
+                        seen={"own": -1.0, "donor": 2.0},
+                        donor=B,
+                        facts={"$odd": 1},
+                    ),
+                    Decision(trial=B, next=Run()),
+                ),
+                warnings=("beware",),
+            )
+        ),
+    ),
+    "restarted": (A, '{"trial":"e_00000","cause":"failure"}', Restarted(trial=A, cause="failure")),
+    "left": (
+        A,
+        '{"trial":"e_00000","status":"ERROR","reason":"failed"}',
+        Left(trial=A, status=TrialStatus.ERROR, reason="failed"),
+    ),
+    "forgotten": (
+        None,
+        '{"checkpoints":{"$tuple":["e_00001/checkpoint_000002"]}}',
+        Forgotten(checkpoints=(CHECKPOINT.id,)),
+    ),
+    "completed": (None, '{"time_s":9.0}', Completed(time_s=9.0)),
+}
+"""Version 1 as it was first written. What stands here must stay readable for ever."""
+
+
+def record(kind: str, payload: str | bytes, version: int = 1) -> Record:
+    return Record(kind, version, None, payload.encode() if isinstance(payload, str) else payload)
+
+
+@pytest.mark.parametrize("kind", GOLDEN)
+def test_a_record_of_version_1_is_still_read(kind: str) -> None:
+    _, payload, event = GOLDEN[kind]
+    assert decode(record(kind, payload), ObjectTable([OrderedDict])) == event
+
+
+@pytest.mark.parametrize("kind", GOLDEN)
+def test_what_is_written_for_an_event_holds_all_that_version_1_held(kind: str) -> None:
+    """A field may be added, with a default; none may go, change its name or its form."""
+    trial, payload, event = GOLDEN[kind]
+    written = encode(event, ObjectTable())
+    assert (written.kind, written.version, written.trial) == (kind, 1, trial)
+    assert_holds(json.loads(written.payload), json.loads(payload))
+
+
+def assert_holds(written: Any, golden: Any) -> None:
+    """All that stands in the golden one stands in the other too."""
+    assert type(written) is type(golden)
+    if isinstance(golden, dict):
+        for key, value in golden.items():
+            assert_holds(written[key], value)
+    elif isinstance(golden, list):
+        for mine, theirs in zip(written, golden, strict=True):
+            assert_holds(mine, theirs)
+    else:
+        assert written == golden
+
+
+def test_every_kind_of_event_has_a_sample() -> None:
+    assert {type(event) for _, _, event in GOLDEN.values()} == set(Event.__args__)
+
+
+def values(value: object) -> tuple[str, object]:
+    """How a value is written, and what is read of it."""
+    written = encode(Reported(time_s=0.0, trial=A, incarnation=0, iteration=1, metrics={"v": value}), TABLE)
+    found = decode(written, TABLE)
+    assert isinstance(found, Reported)
+    text = written.payload.decode()
+    return text[text.index('{"v":') + 5 : text.index('},"checkpoint"')], found.metrics["v"]
+
+
+TABLE = ObjectTable()
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (1, "1"),
+        (1.0, "1.0"),
+        (True, "true"),
+        (None, "null"),
+        ("naïve ☃", '"naïve ☃"'),
+        (-math.inf, '{"$float":"-inf"}'),
+        (2**63 - 1, "9223372036854775807"),
+        ((), '{"$tuple":[]}'),
+        ((1, (2,)), '{"$tuple":[1,{"$tuple":[2]}]}'),
+        ({"$float": "nan"}, '{"$dict":[["$float","nan"]]}'),
+        ({1: 2, "a": (3,)}, '{"$dict":[[1,2],["a",{"$tuple":[3]}]]}'),
+        ({(1, 2): 3}, '{"$dict":[[{"$tuple":[1,2]},3]]}'),
+        ("\udcff", '{"$utf16":"fffeffdc"}'),
+        ({"\udcff": 1}, '{"$dict":[[{"$utf16":"fffeffdc"},1]]}'),
+        (5e-324, "5e-324"),
+        (1.7976931348623157e308, "1.7976931348623157e308"),
+    ],
+    ids=repr,
+)
+def test_values_are_written_in_one_form(value: object, written: str) -> None:
+    text, found = values(value)
+    assert text == written
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_not_a_number_stays_so() -> None:
+    text, found = values(math.nan)
+    assert text == '{"$float":"nan"}'
+    assert isinstance(found, float)
+    assert math.isnan(found)
+
+
+@pytest.mark.parametrize(
+    "value", [2**63, Path("x"), 1j, b"b", {1}, np.longdouble("0.1"), np.arange(2)], ids=repr
+)
+def test_what_is_no_json_is_an_object_with_its_text(value: object) -> None:
+    text, found = values(value)
+    assert text.startswith('{"$object":')
+    assert found is value
+
+
+def test_the_text_of_an_object_is_short_and_may_be_odd() -> None:
+    class Loud:
+        def __repr__(self) -> str:
+            return "\udcff" + "x" * 1000
+
+    written = encode(
+        Reported(time_s=0.0, trial=A, incarnation=0, iteration=1, metrics={"v": Loud()}), ObjectTable()
+    )
+    found = decode(written, UnopenedObjects())
+    assert isinstance(found, Reported)
+    assert found.metrics["v"] == UnopenedObject("\udcff" + "x" * 199)
+
+
+@pytest.mark.parametrize("bad", [record("resumed", '{"time_s":3.0}', version=2), record("teleported", "{}")])
+def test_a_newer_version_or_an_unknown_kind_is_an_error_that_says_what_to_do(bad: Record) -> None:
+    with pytest.raises(
+        JournalError, match=r"of version \d, but this poptune reads versions up to 1: open it"
+    ):
+        decode(bad, UnopenedObjects())
+
+
+@pytest.mark.parametrize("kind", ["created", "planned", "left", "resumed"])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "",
+        "{",
+        "null",
+        "3",
+        '"text"',
+        "[]",
+        "{}",
+        '{"time_s":1.0,"unknown":2}',
+        '{"time_s":{"$float":"abc"}}',
+        '{"time_s":{"$tuple":3}}',
+        '{"time_s":{"$utf16":"xyz"}}',
+        '{"time_s":{"$dict":[1]}}',
+        '{"time_s":{"$object":0}}',
+        '{"plan":null}',
+        '{"plan":[]}',
+        '{"plan":{"decisions":[{}]}}',
+        '{"trials":[{"id":"x"}]}',
+        '{"trial":"x","status":"FLYING","reason":""}',
+        b"\xff\xfe",
+    ],
+    ids=repr,
+)
+def test_a_malformed_record_is_an_error_that_names_its_kind(kind: str, payload: str | bytes) -> None:
+    with pytest.raises(JournalError, match=f"malformed record '{kind}'"):
+        decode(record(kind, payload), UnopenedObjects())

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from mnist_data import load_mnist
 from torch import nn, optim
 
 import poptune as tune
+from poptune.datasets.mnist import load_mnist
 from poptune.schedulers import PopulationBasedTraining
 
 TRAIN_IMAGES, TEST_IMAGES, BATCH = 512, 256, 64
@@ -92,7 +92,10 @@ def make_tuner(options):
             "checkpoint_interval": PERTURBATION_INTERVAL,
         },
         tune_config=tune.TuneConfig(
-            metric="mean_accuracy", mode="max", num_samples=options.trials, seed=options.seed,
+            metric="mean_accuracy",
+            mode="max",
+            num_samples=options.trials,
+            seed=options.seed,
             scheduler=scheduler,
         ),
         run_config=tune.RunConfig(

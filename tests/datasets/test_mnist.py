@@ -2,32 +2,17 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import importlib.util
 import pickle
 import struct
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
-
-def load_example(name: str) -> ModuleType:
-    path = Path(__file__).parents[2] / "examples" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-mnist_data = load_example("mnist_data")
+from poptune.datasets import mnist as mnist_data
 
 
 @pytest.fixture
@@ -161,7 +146,7 @@ def test_without_a_network_the_error_says_both_ways_out(
     with pytest.raises(mnist_data.MnistError) as caught:
         mnist_data.load_mnist()
     message = str(caught.value)
-    assert "python mnist_data.py" in message
+    assert "python -m poptune.datasets.mnist" in message
     assert str(cache) in message
     assert "export POPTUNE_MNIST=" in message
     assert (

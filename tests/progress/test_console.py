@@ -52,7 +52,7 @@ def test_the_table_shows_the_population(four: Any, by_index: Any, clock: Any, te
         drawn = terminal.take()
     assert "pbt_mnist  0:00" in drawn
     assert re.search(r"trial  status +it  score ↑  lr +gen  donor", drawn)
-    assert re.search(r" 1  (running|paused) +\d+  0\.1\d+ ", drawn)
+    assert re.search(r" 1  (running|paused) +\d+  0\.\d+ ", drawn)
     assert "PBT, asynchronous" in drawn
     assert "best: trial" in drawn
 

@@ -204,7 +204,7 @@ def _images(scaled: npt.NDArray[np.float32]) -> Images:
 def _how_to_get_it(reason: str) -> str:
     return (
         f"MNIST is not in {cache_path()} and cannot be fetched ({reason}). Either run this on a machine "
-        f"with a network and copy that file here:\n    python {Path(__file__).name}\n"
+        f"with a network and copy that file here:\n    python -m poptune.datasets.mnist\n"
         "or get the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
         f"t10k-labels-idx1-ubyte, and name their folder:\n    export {FOLDER_VARIABLE}=/path/to/folder"
     )

@@ -10,6 +10,7 @@ from poptune import plots, schedulers
 from poptune._version import __version__
 from poptune.callbacks import Callback
 from poptune.checkpoints import Checkpoint
+from poptune.core.schedule import Schedule
 from poptune.errors import (
     CheckpointError,
     ConfigurationError,
@@ -81,6 +82,7 @@ __all__ = [
     "Result",
     "ResultGrid",
     "RunConfig",
+    "Schedule",
     "Stopper",
     "TimeoutStopper",
     "Trainable",

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from poptune.arguments import check_mode, reject_unknown_keywords
 from poptune.core.events import Left, Planned, Reported, Restarted, TrialSpec
 from poptune.core.population import TrialView
 from poptune.core.scheduler import Decision, End, Needs, Plan, PopulationView, Random, Ready, Run
 from poptune.errors import ConfigurationError
-from poptune.schedulers.metric import agreed, required
+from poptune.schedulers.metric import required, with_metric
 from poptune.types import Mode, TrialId
 
 
@@ -84,13 +84,7 @@ class AsyncHyperBandScheduler:
         return Needs(time_attr=self.time_attr, metric=self.metric, mode=self.mode, require_attrs=True)
 
     def for_metric(self, metric: str | None, mode: Mode | None) -> AsyncHyperBandScheduler:
-        return required(
-            replace(
-                self,
-                metric=agreed("metric", self.metric, metric, owner=self),
-                mode=agreed("mode", self.mode, mode, owner=self),
-            )
-        )
+        return required(with_metric(self, metric, mode))
 
     def rungs(self, bracket: int) -> list[float]:
         """Return the rungs of a bracket, lowest first."""

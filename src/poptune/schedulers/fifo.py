@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from poptune.arguments import check_mode
 from poptune.core.events import Left, Planned, Reported, Restarted, TrialSpec
 from poptune.core.scheduler import Decision, Needs, Plan, PopulationView, Random, Ready, Run
-from poptune.schedulers.metric import agreed
+from poptune.schedulers.metric import with_metric
 from poptune.types import Mode
 
 
@@ -33,11 +33,7 @@ class FIFOScheduler:
         return Needs(metric=self.metric, mode=self.mode)
 
     def for_metric(self, metric: str | None, mode: Mode | None) -> FIFOScheduler:
-        return replace(
-            self,
-            metric=agreed("metric", self.metric, metric, owner=self),
-            mode=agreed("mode", self.mode, mode, owner=self),
-        )
+        return with_metric(self, metric, mode)
 
     def init(self, trials: Sequence[TrialSpec]) -> None:
         return None

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from statistics import fmean, median
 
 from poptune.arguments import check_mode, reject_unknown_keywords
 from poptune.core.events import Left, Planned, Reported, Restarted, TrialSpec
 from poptune.core.scheduler import Decision, End, Needs, Plan, PopulationView, Random, Ready, Run
 from poptune.errors import ConfigurationError
-from poptune.schedulers.metric import agreed, required
+from poptune.schedulers.metric import required, with_metric
 from poptune.types import Mode, TrialId
 
 _NEXT_REPORT = 1e-9
@@ -80,13 +80,7 @@ class MedianStoppingRule:
         return Needs(time_attr=self.time_attr, metric=self.metric, mode=self.mode, require_attrs=True)
 
     def for_metric(self, metric: str | None, mode: Mode | None) -> MedianStoppingRule:
-        return required(
-            replace(
-                self,
-                metric=agreed("metric", self.metric, metric, owner=self),
-                mode=agreed("mode", self.mode, mode, owner=self),
-            )
-        )
+        return required(with_metric(self, metric, mode))
 
     def init(self, trials: Sequence[TrialSpec]) -> Curves:
         return Curves()

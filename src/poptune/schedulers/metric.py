@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from dataclasses import replace
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from poptune.errors import ConfigurationError
 from poptune.types import Mode
 
-Name = TypeVar("Name", bound=str)
-
-
-def agreed(argument: str, mine: Name | None, theirs: Name | None, *, owner: object) -> Name | None:
-    """Return what the scheduler or the ``TuneConfig`` says of an argument.
-
-    Args:
-        argument: ``"metric"`` or ``"mode"``.
-        mine: What the scheduler says.
-        theirs: What the ``TuneConfig`` says.
-        owner: The scheduler.
-
-    Raises:
-        ConfigurationError: The two differ.
-    """
-    if mine is not None and theirs is not None and mine != theirs:
-        raise ConfigurationError(
-            f"{argument} must be the same in TuneConfig and {type(owner).__name__}, got {theirs!r} "
-            f"and {mine!r}: set it in one of the two"
-        )
-    return mine if mine is not None else theirs
-
 
 class Optimises(Protocol):
-    """A scheduler that has a metric and a mode."""
+    """A scheduler, a dataclass, that has a metric and a mode."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def metric(self) -> str | None: ...
@@ -40,6 +21,29 @@ class Optimises(Protocol):
 
 
 Optimiser = TypeVar("Optimiser", bound=Optimises)
+
+
+def with_metric(scheduler: Optimiser, metric: str | None, mode: Mode | None) -> Optimiser:
+    """Return a scheduler with the metric and mode that it or the ``TuneConfig`` names.
+
+    Args:
+        scheduler: What it says itself, counts.
+        metric: What the ``TuneConfig`` says.
+        mode: What the ``TuneConfig`` says.
+
+    Raises:
+        ConfigurationError: The two differ.
+    """
+    for argument, mine, theirs in (
+        ("metric", scheduler.metric, metric),
+        ("mode", scheduler.mode, mode),
+    ):
+        if mine is not None and theirs is not None and mine != theirs:
+            raise ConfigurationError(
+                f"{argument} must be the same in TuneConfig and {type(scheduler).__name__}, got {theirs!r} "
+                f"and {mine!r}: set it in one of the two"
+            )
+    return replace(scheduler, metric=scheduler.metric or metric, mode=scheduler.mode or mode)
 
 
 def required(scheduler: Optimiser) -> Optimiser:

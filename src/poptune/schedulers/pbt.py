@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from poptune.arguments import check_mode, reject_unknown_keywords
@@ -26,7 +26,7 @@ from poptune.core.scheduler import (
 from poptune.errors import ConfigurationError
 from poptune.schedulers.exploit import Exploit, Truncation
 from poptune.schedulers.explore import Explore, Perturb, fill_missing
-from poptune.schedulers.metric import agreed, required
+from poptune.schedulers.metric import required, with_metric
 from poptune.schedulers.mutations import check_mutations
 from poptune.schedulers.ranking import Ranking
 from poptune.types import Config, Mode, TrialId
@@ -135,13 +135,7 @@ class PopulationBasedTraining:
         )
 
     def for_metric(self, metric: str | None, mode: Mode | None) -> PopulationBasedTraining:
-        return required(
-            replace(
-                self,
-                metric=agreed("metric", self.metric, metric, owner=self),
-                mode=agreed("mode", self.mode, mode, owner=self),
-            )
-        )
+        return required(with_metric(self, metric, mode))
 
     def init(self, trials: Sequence[TrialSpec]) -> Ranking:
         return Ranking()

@@ -25,7 +25,7 @@ from poptune.core.scheduler import (
     Run,
 )
 from poptune.errors import ConfigurationError
-from poptune.schedulers.metric import agreed
+from poptune.schedulers.metric import with_metric
 from poptune.types import Mode
 
 NO_CHECKPOINT = (
@@ -96,11 +96,7 @@ class PopulationBasedTrainingReplay:
         return Needs(metric=self.metric, mode=self.mode, checkpoints=True)
 
     def for_metric(self, metric: str | None, mode: Mode | None) -> PopulationBasedTrainingReplay:
-        return replace(
-            self,
-            metric=agreed("metric", self.metric, metric, owner=self),
-            mode=agreed("mode", self.mode, mode, owner=self),
-        )
+        return with_metric(self, metric, mode)
 
     def init(self, trials: Sequence[TrialSpec]) -> None:
         return None

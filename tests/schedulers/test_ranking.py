@@ -16,7 +16,7 @@ SCORES = st.none() | st.sampled_from([1.0, 2.0, math.nan, math.inf, -math.inf]) 
 @dataclass
 class Member:
     index: int
-    score: float | None
+    last_score: float | None
     status: TrialStatus = TrialStatus.RUNNING
 
     @property

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import pytest
 
 import poptune as tune
@@ -172,3 +173,15 @@ def test_scores_at_a_decision_are_those_reported_last() -> None:
                 if decision.donor is not None:
                     assert decision.seen["own"] == last[decision.trial]
                     assert decision.seen["donor"] >= decision.seen["own"]
+
+
+def test_one_lucky_score_does_not_send_the_whole_population_back():
+    """A copy is ranked by its own last score, so that luck is not inherited by all who copy it."""
+    rng = np.random.default_rng(0)
+
+    def noisy(trial, iteration, config):
+        return 1 - math.exp(-iteration / 20) + rng.normal(0, 0.05)
+
+    trained = [simulate(train=noisy, population=8, slots=2, save_every=5, seed=seed) for seed in range(4)]
+    reports = sum(isinstance(event, Reported) for world in trained for event in world.events)
+    assert reports < 1.12 * 4 * 8 * ITERATIONS

@@ -55,6 +55,11 @@ class TrialView(Protocol):
         ...
 
     @property
+    def last_score(self) -> float | None:
+        """The metric of the last result, larger is better: a copy keeps its own until it reports."""
+        ...
+
+    @property
     def checkpoint(self) -> CheckpointRef | None:
         """The newest checkpoint on the lineage of the present state."""
         ...
@@ -77,6 +82,7 @@ class Trial:
     age: float = 0.0
     time_total_s: float = 0.0
     score: float | None = None
+    last_score: float | None = None
     metrics: Metrics = field(default_factory=dict)
     checkpoint: CheckpointRef | None = None
     saved: list[CheckpointRef] = field(default_factory=list)
@@ -183,6 +189,7 @@ class Population:
         trial.age = _number(event.metrics.get(self.created.time_attr), default=trial.age)
         trial.time_total_s = _number(event.metrics.get("time_total_s"), default=trial.time_total_s)
         trial.score = self.score(event.metrics, default=trial.score)
+        trial.last_score = self.score(event.metrics, default=trial.last_score)
         if event.checkpoint is not None:
             trial.saves = event.checkpoint
             trial.checkpoint = self._reference(trial, event.checkpoint)
@@ -246,6 +253,7 @@ class Population:
             self._load(trial, trial.checkpoint)
         else:
             trial.iteration, trial.age, trial.time_total_s, trial.score = 0, 0.0, 0.0, None
+        trial.last_score = trial.score
 
     def _forget(self, checkpoints: tuple[CheckpointId, ...]) -> None:
         gone = set(checkpoints)

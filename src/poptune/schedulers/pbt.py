@@ -89,7 +89,9 @@ class PopulationBasedTraining:
         ... )
 
     Source: Jaderberg et al. 2017, arXiv:1711.09846, Algorithm 1 and section 4.1.
-    Differs from the paper: the defaults are those of Ray Tune. Differs from Ray Tune: a score that is not
+    Differs from the paper: the defaults are those of Ray Tune; a copy is ranked by its own last score until
+    it reports anew, not by its donor's: with the donor's, one lucky score would be inherited by every copy,
+    and the whole population would be sent back to it again and again. Differs from Ray Tune: a score that is not
     finite never donates; values stay in their domain; a recipient's next milestone is one interval after
     the checkpoint that it took over.
     """
@@ -209,7 +211,9 @@ class PopulationBasedTraining:
         return (self._run(saved_at).until or 0.0) < until
 
     def _go_on(self, trial: TrialView, reason: str) -> Decision:
-        return Decision(trial=trial.id, next=self._run(trial.age), reason=reason, seen={"own": trial.score})
+        return Decision(
+            trial=trial.id, next=self._run(trial.age), reason=reason, seen={"own": trial.last_score}
+        )
 
     def _copy(self, trial: TrialView, donor: TrialView, random: Random) -> Decision:
         assert donor.checkpoint is not None
@@ -229,8 +233,8 @@ class PopulationBasedTraining:
             config=config,
             reason="explores" if own else f"among the lowest; copies {donor.id}",
             seen={
-                "own": trial.score,
-                "donor": donor.score,
+                "own": trial.last_score,
+                "donor": donor.last_score,
                 "checkpoint": donor.checkpoint.score,
             },
             donor=None if own else donor.id,

@@ -35,12 +35,13 @@ class Ranking:
         return trial in self._of
 
     def update(self, trial: TrialView) -> None:
-        """Give a trial the place that its present score deserves, or none if it is dead or has no score."""
+        """Give a trial the place that its last score deserves, or none if it is dead or has no score."""
         self._remove(trial.id)
-        if trial.score is None or not trial.status.is_live:
+        score = trial.last_score
+        if score is None or not trial.status.is_live:
             return
-        finite = math.isfinite(trial.score)
-        rank = Rank(finite, trial.score if finite else 0.0, trial.index, trial.id)
+        finite = math.isfinite(score)
+        rank = Rank(finite, score if finite else 0.0, trial.index, trial.id)
         self._of[trial.id] = rank
         insort(self._ranks, rank)
 

@@ -91,9 +91,9 @@ class PopulationBasedTraining:
     Source: Jaderberg et al. 2017, arXiv:1711.09846, Algorithm 1 and section 4.1.
     Differs from the paper: the defaults are those of Ray Tune; a copy is ranked by its own last score until
     it reports anew, not by its donor's: with the donor's, one lucky score would be inherited by every copy,
-    and the whole population would be sent back to it again and again. Differs from Ray Tune: a score that is not
-    finite never donates; values stay in their domain; a recipient's next milestone is one interval after
-    the checkpoint that it took over.
+    and the whole population would be sent back to it again and again.
+    Differs from Ray Tune: a score that is not finite never donates; values stay in their domain; a
+    recipient's next milestone is one interval after the checkpoint that it took over.
     """
 
     time_attr: str = "time_total_s"

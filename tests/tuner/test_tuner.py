@@ -1,6 +1,7 @@
 """Whole runs through the Tuner: restoring, seeds, names, the class form, results."""
 
 import json
+import weakref
 
 import pytest
 
@@ -233,6 +234,43 @@ def test_fail_fast_ends_the_experiment_at_the_first_failure(tmp_path):
         run={"failure_config": tune.FailureConfig(fail_fast=True)},
     ).fit()
     assert results.num_errors == 1
+
+
+def test_what_a_function_had_is_free_before_it_is_entered_anew(tmp_path):
+    class Model:
+        pass
+
+    models = []
+
+    def hold(config):
+        assert all(model() is None for model in models if model.trial == tune.get_context().trial_id)
+        model = Model()
+        models.append(Reference(model, tune.get_context().trial_id))
+        for result in climb_on(config):
+            tune.report(*result[:1], checkpoint=result[1])
+
+    def climb_on(config):
+        height, step = 0.0, 0
+        if checkpoint := tune.get_checkpoint():
+            height, step = checkpoint.to_dict()["height"], checkpoint.to_dict()["step"]
+        while True:
+            height, step = height + config["lr"], step + 1
+            yield {"height": height}, tune.Checkpoint.from_dict({"height": height, "step": step})
+
+    results = tuner(tmp_path, hold).fit()
+    assert results.num_errors == 0
+    assert len(models) > 4
+
+
+class Reference(weakref.ref):
+    """A weak reference that knows whose it is."""
+
+    def __new__(cls, model, trial):
+        return super().__new__(cls, model)
+
+    def __init__(self, model, trial):
+        super().__init__(model)
+        self.trial = trial
 
 
 def test_num_to_keep_bounds_the_checkpoints_of_a_trial(tmp_path):

@@ -108,9 +108,20 @@ class Controller:
                     self._handle(self._wait(started_s))
         finally:
             self._workers.close(_GRACE_S)
+            self._hear_last_words()
         if self._experiment.finished:
             self._handle([Completed(time_s=time.time())])
         return self._experiment.finished
+
+    def _hear_last_words(self) -> None:
+        """Hear what trials printed while they were left; anything else that they said comes too late."""
+        for message in self._workers.poll(0.0):
+            if isinstance(message, protocol.Output):
+                self._repeat(message)
+
+    def _repeat(self, output: protocol.Output) -> None:
+        for listener in self._listeners:
+            listener.output(output.trial, output.stream, output.line)
 
     def _wait(self, started_s: float) -> list[Input]:
         messages = self._workers.poll(_POLL_S)
@@ -158,9 +169,8 @@ class Controller:
             case protocol.Lost(trial=trial, reason=reason):
                 incarnation = self._experiment.population[trial].incarnation
                 return [Failed(time_s=now, trial=trial, incarnation=incarnation, error=reason)]
-            case protocol.Output(trial=trial, stream=stream, line=line):
-                for listener in self._listeners:
-                    listener.output(trial, stream, line)
+            case protocol.Output():
+                self._repeat(message)
             case _:
                 pass
         return []

@@ -68,7 +68,10 @@ class Workers(Protocol):
         ...
 
     def close(self, grace_s: float) -> None:
-        """End all workers: those that do not leave their code within ``grace_s`` are killed."""
+        """End all workers: those that do not leave their code within ``grace_s`` are killed.
+
+        What trials printed meanwhile is returned by a last :meth:`poll`.
+        """
         ...
 
 

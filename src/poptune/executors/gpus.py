@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import takewhile
 from pathlib import Path
 
 from poptune.errors import ConfigurationError
@@ -12,7 +13,8 @@ def visible_gpus() -> list[str]:
     """Return the ids of the GPUs that this process may use, without starting CUDA."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
-        return [name.strip() for name in named.split(",") if name.strip() not in {"", "-1"}]
+        names = (name.strip() for name in named.split(","))
+        return list(takewhile(lambda name: name not in {"", "-1"}, names))  # as CUDA reads it
     devices = [path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*")]
     return sorted((name for name in devices if name.isdigit()), key=int)
 

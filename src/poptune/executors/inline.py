@@ -26,7 +26,7 @@ from poptune.runtime.protocol import (
     Unwind,
 )
 from poptune.runtime.running import run_trial
-from poptune.runtime.session import Session
+from poptune.runtime.session import Restarted, Session
 from poptune.types import TrialId
 
 
@@ -76,7 +76,10 @@ class InlineWorkers:
         seat = self._seats.get(assignment.trial)
         if seat is not None and seat.is_busy:
             seat.orders.append(assignment)
-            return
+        else:
+            self._sit(assignment)
+
+    def _sit(self, assignment: Assignment) -> None:
         seat = _Seat(self._work, assignment, self._store, self._messages)
         self._seats[assignment.trial] = seat
         self._line.append(seat)
@@ -98,6 +101,8 @@ class InlineWorkers:
                 seat.take_turn()
             if seat.is_busy:
                 self._line.append(seat)
+            elif seat.successor is not None:
+                self._sit(seat.successor)
             if self._messages:
                 break
         messages, self._messages[:] = list(self._messages), []
@@ -108,11 +113,10 @@ class InlineWorkers:
         del grace_s
         for seat in self._line:
             for _ in range(3):
-                if seat.is_busy:
+                if seat.is_busy and seat.has_begun:
                     seat.orders.append(Unwind(trial=seat.trial))
                     seat.take_turn()
         self._line.clear()
-        self._messages.clear()
 
 
 class _Seat:
@@ -128,6 +132,8 @@ class _Seat:
         self.trial = assignment.trial
         self.orders: deque[Order] = deque()
         self.is_busy = True
+        self.successor: Assignment | None = None
+        """What the trial is to do next, in another thread, because its code cannot go on in this one."""
         self._messages = messages
         self._waits = False
         self._mine = threading.Semaphore(0)
@@ -142,13 +148,18 @@ class _Seat:
         """Whether the trial has something to do: it does not wait, or what it waits for has come."""
         return self.is_busy and (bool(self.orders) or not self._waits)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the trial's code has been entered."""
+        return self._thread.ident is not None
+
     def take_turn(self) -> None:
         """Let the trial run until it gives the turn back."""
         current.enter(self._session)
-        if self._thread.ident is None:
-            self._thread.start()
-        else:
+        if self.has_begun:
             self._mine.release()
+        else:
+            self._thread.start()
         self._theirs.acquire()
         current.enter(None)
 
@@ -160,9 +171,17 @@ class _Seat:
             self._theirs.release()
 
     def send(self, message: Message) -> None:
+        if isinstance(message, Idle):
+            self._note_successor(message)
+            return
         self._messages.append(message)
         if isinstance(message, Result):
             self._give_turn()
+
+    def _note_successor(self, idle: Idle) -> None:
+        restart = self._session.unwinding
+        if idle.replace and isinstance(restart, Restarted):
+            self.successor = restart.assignment
 
     def receive(self) -> Order:
         self._waits = True
@@ -176,7 +195,7 @@ class _Seat:
 
     def abandon(self, idle: Idle) -> NoReturn:
         """Nobody can end a thread: this one is left where it is, for ever."""
-        self._messages.append(idle)
+        self._note_successor(idle)
         self.is_busy = False
         self._theirs.release()
         while True:

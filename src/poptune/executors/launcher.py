@@ -7,6 +7,7 @@ workers are spawned as fresh processes instead, and the reason is told.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import importlib
 import os
@@ -15,9 +16,10 @@ import signal
 import socket
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -43,8 +45,8 @@ class Launch(msgspec.Struct, frozen=True, tag="launch"):
 class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
     """The answer to :class:`Preload`."""
 
-    forks: bool
     reason: str
+    """Why workers are not forked although that was asked for."""
     failed: dict[str, str]
 
 
@@ -78,16 +80,18 @@ class _Launcher:
 
     def preload(self, request: Preload) -> None:
         sys.path[:] = request.sys_path
-        failed = {}
-        for name in request.modules:
+        failed, reason = {}, ""
+        may_fork = request.fork and sys.platform == "linux"
+        for name in request.modules if may_fork else ():
             try:
                 importlib.import_module(name)
             except Exception as error:  # noqa: BLE001 - preloading is a favour; the worker will tell the error
                 failed[name] = f"{type(error).__name__}: {error}"
-        reason = "" if request.fork else "forking was not asked for"
-        reason = reason or _why_not_to_fork(request.modules)
-        self.forks = not reason
-        self.answer(Prepared(self.forks, reason, failed))
+            if what := _what_forbids_forks():
+                reason = f"importing {name} has started {what}"
+                break
+        self.forks = may_fork and not reason
+        self.answer(Prepared(reason, failed))
 
     def launch(self, request: Launch, descriptors: list[int]) -> None:
         pid = self._fork(request, descriptors) if self.forks else self._spawn(request, descriptors)
@@ -104,12 +108,12 @@ class _Launcher:
             return pid
         code = 1
         try:
+            atexit._clear()  # noqa: SLF001 - as multiprocessing does: what was registered is the launcher's
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self.line.close()
             os.environ.update(request.environment)
             _become_worker(descriptors)
-            code = 0
         except SystemExit as leaving:
             code = leaving.code if isinstance(leaving.code, int) else 1
         except BaseException:  # noqa: BLE001 - nothing may return into the launcher's loop
@@ -123,8 +127,8 @@ class _Launcher:
     def _spawn(self, request: Launch, descriptors: list[int]) -> int:
         line, stdout, stderr = descriptors
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command("poptune.runtime.worker", "main", line),
-            env={**os.environ, **request.environment, "PYTHONPATH": os.pathsep.join(sys.path)},
+            command("poptune.runtime.worker", "main", line, sys.path),
+            env={**os.environ, **request.environment},
             pass_fds=(line,),
             stdin=subprocess.DEVNULL,
             stdout=stdout,
@@ -147,7 +151,7 @@ class _Launcher:
             self.children.remove(child)
 
 
-def _become_worker(descriptors: list[int]) -> None:
+def _become_worker(descriptors: list[int]) -> NoReturn:
     line, stdout, stderr = descriptors
     os.dup2(stdout, 1)
     os.dup2(stderr, 2)
@@ -156,29 +160,65 @@ def _become_worker(descriptors: list[int]) -> None:
     main(socket.socket(fileno=line))
 
 
-def _why_not_to_fork(modules: list[str]) -> str:
-    """Say why a fork of this process would be broken; empty if it would not."""
-    if sys.platform != "linux":
-        return "this platform has no safe fork"
-    torch: Any = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        return f"importing {modules} has started CUDA"
+def _what_forbids_forks() -> str:
+    """Say what runs in this process that a fork of it would find broken; empty if nothing does."""
+    if _has_open("/dev/nvidia-uvm"):
+        return "CUDA"
     bridge: Any = sys.modules.get("jax._src.xla_bridge")
     if bridge is not None and getattr(bridge, "_backends", None):
-        return f"importing {modules} has started JAX"
-    threads = len(list(Path("/proc/self/task").iterdir()))
-    return f"importing {modules} has started {threads - 1} threads" if threads > 1 else ""
+        return "JAX"
+    threads = _threads() and _threads_after_fork()
+    return f"{threads} thread{'s' if threads > 1 else ''}" if threads else ""
 
 
-def command(module: str, function: str, line: int) -> list[str]:
-    """Return the command line of a fresh interpreter that calls ``function(socket)``."""
-    code = f"import socket, {module}; {module}.{function}(socket.socket(fileno={line}))"
+def _has_open(device: str) -> bool:
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if descriptor.readlink() == Path(device):
+                return True
+    return False
+
+
+def _threads() -> int:
+    """How many threads there are beside the main one."""
+    return len(list(Path("/proc/self/task").iterdir())) - 1
+
+
+def _threads_after_fork() -> int:
+    """The same, of those that live on when this process forks: OpenBLAS ends its own and starts them anew."""
+    with warnings.catch_warnings(action="ignore"):
+        pid = os.fork()
+    if not pid:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return _threads()
+
+
+def command(module: str, function: str, line: int, sys_path: list[str]) -> list[str]:
+    """Return the command line of a fresh interpreter that calls ``function(socket)``.
+
+    It has this program's arguments. The path is a part of the code, for an environment variable would reach
+    the programs that trials start.
+    """
+    code = (
+        f"import sys; sys.path[:] = {sys_path!r}; sys.argv[:] = {sys.argv!r}; "
+        f"import socket, {module}; {module}.{function}(socket.socket(fileno={line}))"
+    )
     return [sys.executable, "-c", code]
 
 
 def serve(line: socket.socket) -> None:
     """Answer requests until the controller closes the line."""
     die_with_parent()
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        _serve(line)
+    atexit._run_exitfuncs()  # noqa: SLF001 - as multiprocessing does
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # taking down an interpreter with all that was imported takes long
+
+
+def _serve(line: socket.socket) -> None:
     wake, woken = socket.socketpair()
     for end in (wake, woken):
         end.setblocking(False)

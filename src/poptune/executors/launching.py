@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
 import subprocess
 import sys
-import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import IO
 
 import msgspec
 
 from poptune.errors import ExecutorError
 from poptune.executors.launcher import Answer, Exited, Launch, Launched, Preload, Prepared, command
+from poptune.executors.printed import Lines
+from poptune.notices import warn
 from poptune.runtime.wire import Inbox, send_frame
 
 _THREAD_LIMITS = (
@@ -22,6 +26,9 @@ _THREAD_LIMITS = (
     "OPENBLAS_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+_CUDA_UNTOUCHED = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+"""So that asking for ``torch.cuda.is_available()`` in a module's body does not start CUDA before the fork."""
+_PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +52,54 @@ class Death:
 class Launching:
     """The launcher process, as its owner sees it.
 
+    What importing prints is repeated through ``sys.stdout`` and ``sys.stderr``, so that it comes to where
+    the program prints: above a live view, or below a notebook's cell.
+
     Args:
         modules: What it imports before the first fork.
+        must_import: Whether the user has named these modules, and is told of one that cannot be imported.
         sys_path: Where modules are found.
         fork: Whether workers are forked where that is safe.
         threads: How many threads the numeric libraries of one worker may use, unless the user's own
             environment says otherwise.
     """
 
-    def __init__(self, *, modules: list[str], sys_path: list[str], fork: bool, threads: int) -> None:
-        self.line, theirs = socket.socketpair()
-        limits = {name: str(threads) for name in _THREAD_LIMITS if name not in os.environ}
+    def __init__(
+        self, *, modules: Sequence[str], must_import: bool, sys_path: list[str], fork: bool, threads: int
+    ) -> None:
+        self._line, theirs = socket.socketpair()
+        limits = {name: str(threads) for name in _THREAD_LIMITS}
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command("poptune.executors.launcher", "serve", theirs.fileno()),
+            command("poptune.executors.launcher", "serve", theirs.fileno(), sys_path),
             pass_fds=(theirs.fileno(),),
-            env={**os.environ, **limits, "PYTHONPATH": os.pathsep.join(sys_path)},
+            env={**limits, **_CUDA_UNTOUCHED, **os.environ},
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             start_new_session=True,
         )
         theirs.close()
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self._streams: dict[str, IO[bytes]] = {
+            "stdout": self._process.stdout,
+            "stderr": self._process.stderr,
+        }
+        for stream in self._streams.values():
+            os.set_blocking(stream.fileno(), False)
+        self._printed = {name: Lines() for name in self._streams}
         self._inbox = Inbox()
-        self._send(Preload(modules, sys_path, fork))
+        self._must_import = must_import
+        self._send(Preload(list(modules), sys_path, fork))
+
+    @property
+    def sources(self) -> list[socket.socket | IO[bytes]]:
+        """What becomes readable when there is something to hear."""
+        return [self._line, *self._streams.values()]
 
     def _send(self, request: Preload | Launch, descriptors: tuple[int, ...] = ()) -> None:
         try:
-            send_frame(self.line, msgspec.msgpack.encode(request), descriptors)
+            send_frame(self._line, msgspec.msgpack.encode(request), descriptors)
         except OSError as error:
             raise ExecutorError(self._obituary()) from error
 
@@ -83,8 +113,12 @@ class Launching:
         Raises:
             ExecutorError: The launcher itself has ended.
         """
-        while select.select([self.line], [], [], 0)[0]:
-            data = self.line.recv(65536)
+        self._repeat_printed()
+        while select.select([self._line], [], [], 0)[0]:
+            try:
+                data = self._line.recv(65536)
+            except ConnectionResetError:
+                data = b""
             if not data:
                 raise ExecutorError(self._obituary())
             self._inbox.add(data)
@@ -96,33 +130,48 @@ class Launching:
             elif isinstance(answer, Exited):
                 heard.append(Death(answer.key, answer.status))
             else:
-                _explain(answer)
+                self._explain(answer)
         return heard
 
+    def _repeat_printed(self) -> None:
+        for name, stream in self._streams.items():
+            data = b"" if stream.closed else stream.read(65536)
+            for line in self._printed[name].add(data or b""):
+                print(line, file=getattr(sys, name))
+
+    def _explain(self, prepared: Prepared) -> None:
+        """Say why workers start slowly, if they will although forking was asked for."""
+        if prepared.reason:
+            warn(
+                f"Workers are started afresh instead of forked, because {prepared.reason}. They start more "
+                "slowly; ProcessExecutor(preload=[...]) with other modules can avoid it."
+            )
+        for module, error in prepared.failed.items() if self._must_import else ():
+            warn(f"preload must name modules that can be imported, but {module!r} cannot ({error})")
+
     def _obituary(self) -> str:
-        status = self._process.poll()
+        try:
+            status: int | None = self._process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            status = None
+        self._repeat_printed()
         return (
             "The process that starts the workers must live as long as the experiment, but it ended "
             f"(exit status {status}): its own words, if any, are in the output above; "
-            "ProcessExecutor(preload=[]) starts it without importing anything"
+            "ProcessExecutor(preload=[]) starts it without importing anything. Tuner.restore(...) continues "
+            "the experiment"
         )
 
-    def close(self) -> None:
-        """End the launcher."""
-        self.line.close()
-        try:
-            self._process.wait(timeout=5.0)
-        except subprocess.TimeoutExpired:
+    def close(self, *, at_once: bool) -> None:
+        """End the launcher: with what its modules want to do at exit, or at once and all workers with it."""
+        with contextlib.suppress(OSError):
+            self._line.shutdown(socket.SHUT_WR)
+        if at_once or not select.select([self._line], [], [], _PATIENCE_S)[0]:
             self._process.kill()
-            self._process.wait()
-
-
-def _explain(prepared: Prepared) -> None:
-    """Say why workers start slowly, if they will although forking was asked for."""
-    if not prepared.forks and "not asked for" not in prepared.reason and sys.platform == "linux":
-        warnings.warn(
-            f"Workers are started afresh instead of forked, because {prepared.reason}. They start more "
-            "slowly; ProcessExecutor(preload=[...]) with other modules can avoid it.",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        self._process.wait()
+        self._repeat_printed()
+        for name, stream in self._streams.items():
+            for line in self._printed[name].finish():
+                print(line, file=getattr(sys, name))
+            stream.close()
+        self._line.close()

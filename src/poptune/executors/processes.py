@@ -14,13 +14,15 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from poptune.errors import ConfigurationError
+from poptune.errors import ConfigurationError, ExecutorError
 from poptune.executors.base import Work, check_at_least
 from poptune.executors.gpus import GpuPool, slots_on_gpus, visible_gpus
 from poptune.executors.launching import Launching
+from poptune.executors.printed import Lines
 from poptune.executors.shipping import modules_used, ship
 from poptune.runtime.protocol import (
     Assignment,
+    Failed,
     Idle,
     Lost,
     Message,
@@ -28,6 +30,8 @@ from poptune.runtime.protocol import (
     Output,
     Proceed,
     Quit,
+    Result,
+    Returned,
     Unwind,
 )
 from poptune.runtime.wire import Inbox, framed
@@ -102,9 +106,22 @@ class _Worker:
     pid: int | None = None
     inbox: Inbox = field(default_factory=Inbox)
     outbox: bytearray = field(default_factory=bytearray)
-    lines: dict[str, bytearray] = field(default_factory=dict)
-    may_be_reused: bool = True
+    lines: dict[str, Lines] = field(init=False)
+    leaves: bool = False
+    """Whether it is leaving its trial's code, or ending: in a moment it is free, or gone."""
     quits: bool = False
+
+    def __post_init__(self) -> None:
+        self.lines = {name: Lines() for name in self.streams}
+
+    @property
+    def is_free(self) -> bool:
+        return self.assignment is None and not self.quits
+
+    @property
+    def speaks_for(self) -> TrialId | None:
+        """The trial that what it prints is of."""
+        return self.assignment.trial if self.assignment else self.said_for
 
 
 class ProcessWorkers:
@@ -116,29 +133,35 @@ class ProcessWorkers:
         self._job = msgspec.msgpack.encode(
             Job(terms=work.terms, trainable=shipped, sys_path=_importable_path())
         )
-        modules = options.preload
-        if modules is None:
-            modules = modules_used(work.prepared, shipped)
         self._selector = selectors.DefaultSelector()
         self._launching = Launching(
-            modules=list(modules),
+            modules=modules_used(work.prepared, shipped) if options.preload is None else options.preload,
+            must_import=options.preload is not None,
             sys_path=_importable_path(),
             fork=options.fork,
             threads=max(1, available_cores() // work.slots),
         )
-        self._selector.register(self._launching.line, selectors.EVENT_READ, self._launching)
+        for source in self._launching.sources:
+            self._selector.register(source, selectors.EVENT_READ, self._launching)
         self._gpus = GpuPool(work.terms.resources.get("gpu", 0.0), visible_gpus())
-        self._workers: dict[int, _Worker] = {}
-        self._holder: dict[TrialId, _Worker] = {}
-        self._next_key = 0
-        self._messages: list[Message] = []
         self._encode = msgspec.msgpack.Encoder().encode
         self._decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+        self._workers: dict[int, _Worker] = {}
+        self._holder: dict[TrialId, _Worker] = {}
+        self._queue: list[Assignment] = []
+        """Assignments for the workers that are leaving, so that no more trials are in memory than may be."""
+        self._messages: list[Message] = []
+        self._next_key = 0
+        self._closing = False
 
     # Orders
 
     def assign(self, assignment: Assignment) -> None:
-        worker = self._holder.get(assignment.trial) or self._free_worker() or self._launch()
+        worker = self._holder.get(assignment.trial) or self._free_worker()
+        if worker is None and len(self._queue) < sum(worker.leaves for worker in self._workers.values()):
+            self._queue.append(assignment)
+            return
+        worker = worker or self._launch()
         worker.assignment = assignment
         self._holder[assignment.trial] = worker
         self._order(worker, assignment)
@@ -148,15 +171,24 @@ class ProcessWorkers:
             self._order(worker, order)
 
     def unwind(self, trial: TrialId) -> None:
-        if (worker := self._holder.pop(trial, None)) is not None:
+        self._queue = [assignment for assignment in self._queue if assignment.trial != trial]
+        if (worker := self._holder.get(trial)) is not None:
+            self._let_go(worker, trial)
             self._order(worker, Unwind(trial=trial))
 
-    def _free_worker(self) -> _Worker | None:
-        return next((worker for worker in self._workers.values() if self._is_free(worker)), None)
+    def _let_go(self, worker: _Worker, trial: TrialId) -> None:
+        """A worker is about to leave a trial's code: what becomes of the trial is no longer its affair."""
+        worker.leaves = True
+        if self._holder.get(trial) is worker:
+            del self._holder[trial]
 
-    @staticmethod
-    def _is_free(worker: _Worker) -> bool:
-        return worker.assignment is None and worker.may_be_reused and not worker.quits
+    def _free_worker(self) -> _Worker | None:
+        return next((worker for worker in self._workers.values() if worker.is_free), None)
+
+    def _serve_queue(self) -> None:
+        queue, self._queue = self._queue, []
+        for assignment in queue:
+            self.assign(assignment)
 
     def _order(self, worker: _Worker, order: Order) -> None:
         worker.outbox += framed(self._encode(order))
@@ -190,10 +222,12 @@ class ProcessWorkers:
         self._selector.register(mine, selectors.EVENT_READ, worker)
         for name, descriptor in worker.streams.items():
             self._selector.register(descriptor, selectors.EVENT_READ, (worker, name))
-        self._launching.launch(worker.key, environment, (theirs.fileno(), out_end, err_end))
-        theirs.close()
-        os.close(out_end)
-        os.close(err_end)
+        try:
+            self._launching.launch(worker.key, environment, (theirs.fileno(), out_end, err_end))
+        finally:
+            theirs.close()
+            os.close(out_end)
+            os.close(err_end)
         worker.outbox += framed(self._job)
         self._flush(worker)
         return worker
@@ -201,7 +235,7 @@ class ProcessWorkers:
     # Messages
 
     def poll(self, timeout_s: float) -> Sequence[Message]:
-        if not self._messages:
+        if not self._messages and not self._closing:
             self._attend(timeout_s)
         messages, self._messages = self._messages, []
         return messages
@@ -230,7 +264,10 @@ class ProcessWorkers:
                 self._bury(worker, _cause_of_death(event.status))
 
     def _hear(self, worker: _Worker) -> bool:
-        """Take in what a worker has said; return whether there may be more."""
+        """Take in what a worker has said; return whether there may be more.
+
+        What it had printed before is taken in first, so that it is known which trial has printed it.
+        """
         if worker.key not in self._workers:
             return False  # buried earlier in the same turn
         try:
@@ -243,103 +280,117 @@ class ProcessWorkers:
             with contextlib.suppress(KeyError):
                 self._selector.unregister(worker.line)
             return False
+        for stream in worker.streams:
+            self._read_output(worker, stream)
         worker.inbox.add(data)
         while (frame := worker.inbox.take()) is not None:
             self._take_message(worker, self._decoder.decode(frame))
         return True
 
     def _take_message(self, worker: _Worker, message: Message) -> None:
-        if isinstance(message, Idle):
-            self._become_free(worker, message)
-        else:
-            self._messages.append(message)
+        match message:
+            case Idle():
+                self._become_free(worker, message)
+                return
+            case Failed(trial=trial) | Returned(trial=trial):
+                self._let_go(worker, trial)
+            case Result(trial=trial, stop=stop) if stop:
+                self._let_go(worker, trial)
+            case _:
+                pass
+        self._messages.append(message)
 
     def _become_free(self, worker: _Worker, idle: Idle) -> None:
+        self._let_go(worker, idle.trial)
+        self._finish_lines(worker)
         assignment, worker.assignment = worker.assignment, None
         worker.said_for = idle.trial
-        if self._holder.get(idle.trial) is worker:
-            del self._holder[idle.trial]
+        worker.leaves = False
         if not (idle.reusable and self._work.reuse_workers):
-            worker.may_be_reused = False
             self._dismiss(worker)
+        if self._closing:
+            return
         if idle.replace and assignment is not None:
-            self.assign(assignment)
+            self._queue.append(assignment)
+        self._serve_queue()
 
     def _dismiss(self, worker: _Worker) -> None:
-        worker.quits = True
+        worker.leaves = worker.quits = True
         self._order(worker, Quit())
 
-    def _read_output(self, worker: _Worker, stream: str) -> bool:
-        """Take in what a worker has printed; return whether there may be more."""
+    def _read_output(self, worker: _Worker, stream: str) -> None:
+        """Take in what a worker has printed: what a pipe can hold, so all that it has printed until now."""
         if worker.key not in self._workers:
-            return False
+            return
         try:
             data = os.read(worker.streams[stream], 65536)
         except BlockingIOError:
-            return False
-        if not data:
+            return
+        if data:
+            self._repeat(worker, stream, worker.lines[stream].add(data))
+        else:
             with contextlib.suppress(KeyError):
                 self._selector.unregister(worker.streams[stream])
-            return False
-        trial = worker.assignment.trial if worker.assignment else worker.said_for
-        pending = worker.lines.setdefault(stream, bytearray())
-        pending += data
-        *lines, rest = pending.split(b"\n")
-        worker.lines[stream] = bytearray(rest)
-        if trial is not None:
-            self._messages.extend(
-                Output(trial=trial, stream=stream, line=_last_of_overwritten(line)) for line in lines
-            )
-        return True
+
+    def _finish_lines(self, worker: _Worker) -> None:
+        for stream, lines in worker.lines.items():
+            self._repeat(worker, stream, lines.finish())
+
+    def _repeat(self, worker: _Worker, stream: str, lines: Sequence[str]) -> None:
+        if (trial := worker.speaks_for) is not None:
+            self._messages.extend(Output(trial=trial, stream=stream, line=line) for line in lines)
 
     def _bury(self, worker: _Worker, cause: str) -> None:
         """A worker has ended: read what it still said, then say that its trial has lost it."""
+        worker.quits = True
         while self._hear(worker):
             pass
         for stream, descriptor in worker.streams.items():
-            while self._read_output(worker, stream):
-                pass
-            self._finish_line(worker, stream)
+            self._read_output(worker, stream)
             with contextlib.suppress(KeyError):
                 self._selector.unregister(descriptor)
             os.close(descriptor)
+        self._finish_lines(worker)
         with contextlib.suppress(KeyError):
             self._selector.unregister(worker.line)
         worker.line.close()
         self._gpus.give_back(worker.devices)
         self._workers.pop(worker.key, None)
-        if worker.assignment is None:
-            return
-        trial = worker.assignment.trial
-        if self._holder.get(trial) is worker:
-            del self._holder[trial]
-            self._messages.append(Lost(trial=trial, reason=cause))
-
-    def _finish_line(self, worker: _Worker, stream: str) -> None:
-        rest = worker.lines.pop(stream, bytearray())
-        trial = worker.assignment.trial if worker.assignment else worker.said_for
-        if rest and trial is not None:
-            line = _last_of_overwritten(bytes(rest))
-            self._messages.append(Output(trial=trial, stream=stream, line=line))
+        if worker.assignment is not None and self._holder.get(worker.assignment.trial) is worker:
+            self._let_go(worker, worker.assignment.trial)
+            self._messages.append(Lost(trial=worker.assignment.trial, reason=cause))
+        self._serve_queue()
 
     # The end
 
     def close(self, grace_s: float) -> None:
+        self._closing = True
+        self._queue.clear()
+        try:
+            self._wait_for_all(grace_s)
+        except ExecutorError:
+            pass  # the launcher is gone, and its workers with it
+        finally:
+            self._end_at_once()
+
+    def _wait_for_all(self, grace_s: float) -> None:
         deadline = time.monotonic() + grace_s
-        for worker in list(self._workers.values()):
+        for worker in self._workers.values():
             if worker.assignment is not None:
                 self._order(worker, Unwind(trial=worker.assignment.trial))
             self._dismiss(worker)
         while self._workers and (left := deadline - time.monotonic()) > 0:
-            self._attend(min(left, 0.1))
+            self._attend(left)
+
+    def _end_at_once(self) -> None:
+        """Kill whoever is left, and let go of everything."""
         for worker in self._workers.values():
             if worker.pid is not None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(worker.pid, signal.SIGKILL)
-        deadline = time.monotonic() + 5.0
-        while self._workers and time.monotonic() < deadline:
-            self._attend(0.1)
-        self._launching.close()
+        self._launching.close(at_once=bool(self._workers))
+        for worker in list(self._workers.values()):
+            self._bury(worker, "the experiment has ended")
         self._selector.close()
 
 
@@ -348,15 +399,12 @@ def _importable_path() -> list[str]:
     return [os.path.abspath(entry) if entry else os.getcwd() for entry in sys.path]  # noqa: PTH100, PTH109
 
 
-def _last_of_overwritten(line: bytes | bytearray) -> str:
-    """What a terminal would show of a line that a progress bar has rewritten with carriage returns."""
-    shown = line.rstrip(b"\r").rsplit(b"\r", 1)[-1]
-    return shown.decode(errors="replace")
-
-
 def _cause_of_death(status: int) -> str:
-    if status < 0:
+    if status >= 0:
+        return f"its worker process ended with exit code {status}"
+    try:
         name = signal.Signals(-status).name
-        hint = ", perhaps because the machine ran out of memory" if name == "SIGKILL" else ""
-        return f"its worker process was ended by {name}{hint}"
-    return f"its worker process ended with exit code {status}"
+    except ValueError:
+        name = f"signal {-status}"
+    hint = ", perhaps because the machine ran out of memory" if name == "SIGKILL" else ""
+    return f"its worker process was ended by {name}{hint}"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dis
+import functools
 import inspect
-import pickle
 import pickletools
 import sys
 import types
@@ -16,6 +16,8 @@ import cloudpickle
 
 from poptune.errors import ConfigurationError
 from poptune.runtime.trainable import Prepared
+
+_CODEC = "poptune.checkpoints.codec"
 
 
 def ship(prepared: Prepared) -> bytes:
@@ -72,7 +74,13 @@ def _unpicklable(prepared: Prepared) -> Iterator[str]:
     for name, value in prepared.parameters.items():
         if not _can_pickle(value):
             yield f"the parameter {name!r}, a {type(value).__name__}"
-    for function in _functions(prepared.trainable):
+    trainable: Any = prepared.trainable
+    while isinstance(trainable, functools.partial):
+        for given, value in [*enumerate(trainable.args), *trainable.keywords.items()]:
+            if not _can_pickle(value):
+                yield f"the argument {given!r} of a partial, a {type(value).__name__}"
+        trainable = trainable.func
+    for function in _functions(trainable):
         captured = inspect.getclosurevars(function)
         for name, value in {**captured.globals, **captured.nonlocals}.items():
             if not _can_pickle(value) and not isinstance(value, types.FunctionType):
@@ -104,7 +112,8 @@ def _can_pickle(value: object) -> bool:
 def modules_used(prepared: Prepared, shipped: bytes) -> list[str]:
     """Return the modules that the trainable will import, as far as they can be told beforehand.
 
-    They are those that the pickle refers to, and those that an ``import`` inside the code names.
+    They are those that the pickle refers to, those that an ``import`` inside the code names, and what
+    writing a checkpoint takes.
     """
     texts = {text for _, text, _ in pickletools.genops(shipped) if isinstance(text, str)}
     referred = {text for text in texts if text in sys.modules}
@@ -114,7 +123,7 @@ def modules_used(prepared: Prepared, shipped: bytes) -> list[str]:
         for code in _codes(function.__code__)
         for name in _imports(code)
     }
-    return sorted(name for name in referred | imported if _is_worth_it(name))
+    return sorted(name for name in referred | imported | {_CODEC} if _is_worth_it(name))
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -142,8 +151,18 @@ def ship_config(config: Mapping[str, Any]) -> bytes:
     """
     try:
         return bytes(cloudpickle.dumps(dict(config)))
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
-        names = [key for key, value in config.items() if not _can_pickle(value)]
+    except Exception as error:
+        names = ", ".join(repr(name) for name in _unpicklable_keys(config))
         raise ConfigurationError(
-            f"Config values must be picklable, so that workers can have them; {names} are not ({error})"
+            f"Config values must be picklable, so that workers can have them, but {names} cannot be pickled "
+            f"({type(error).__name__}: {error}): create it inside the trainable"
         ) from error
+
+
+def _unpicklable_keys(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in config.items():
+        if _can_pickle(value):
+            continue
+        inner = _unpicklable_keys(value, f"{prefix}{key}.") if isinstance(value, Mapping) else iter(())
+        first = next(inner, None)
+        yield from [f"{prefix}{key}"] if first is None else [first, *inner]

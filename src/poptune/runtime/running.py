@@ -23,11 +23,13 @@ from poptune.runtime.trainable import Prepared, Trainable
 
 def run_trial(prepared: Prepared, session: Session, channel: Channel) -> None:
     """Run a trial until this worker is free of it, and report how it ended."""
-    before = frozenset(threading.enumerate())
+    before = _running_beside()
     while True:
         ending = _run_once(prepared, session)
-        clean = not _leftovers(before)
         restart = session.unwinding
+        if restart is not None:
+            restart.__traceback__ = None  # or else it keeps alive all that the code had
+        clean = not _leftovers(before)
         if isinstance(restart, Restarted) and clean:
             session.adopt(restart.assignment)
             continue
@@ -39,7 +41,6 @@ def run_trial(prepared: Prepared, session: Session, channel: Channel) -> None:
 
 def _run_once(prepared: Prepared, session: Session) -> Message | None:
     """Enter the code once; return what is to be said if it was not told to end."""
-    mine = session.assignment
     current.enter(session)
     try:
         if prepared.is_class:
@@ -51,7 +52,7 @@ def _run_once(prepared: Prepared, session: Session) -> Message | None:
     except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is that trial's failure
         if session.unwinding is not None:
             return None
-        return Failed(trial=mine.trial, incarnation=mine.incarnation, error=_story(error))
+        return _failed(session, error)
     finally:
         current.enter(None)
     if session.unwinding is not None:
@@ -61,8 +62,15 @@ def _run_once(prepared: Prepared, session: Session) -> Message | None:
             f"{prepared.name} ended without a report: call tune.report({{...}}) at least once, after each "
             "iteration of the training"
         )
-        return Failed(trial=mine.trial, incarnation=mine.incarnation, error=_story(silent))
+        return _failed(session, silent)
+    mine = session.assignment
     return Returned(trial=mine.trial, incarnation=mine.incarnation)
+
+
+def _failed(session: Session, error: BaseException) -> Failed:
+    """The failure of the trial as it stands now: exploits in place make other incarnations of it."""
+    mine = session.assignment
+    return Failed(trial=mine.trial, incarnation=mine.incarnation, error=_story(error))
 
 
 def _train_object(prepared: Prepared, session: Session) -> None:
@@ -122,17 +130,17 @@ class _Saver:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
 
-def _leftovers(before: frozenset[threading.Thread]) -> bool:
+def _leftovers(before: set[object]) -> bool:
     """Whether the code left threads or processes running that would go on beside the next trial."""
-    if not _left_behind(before):
+    if _running_beside() <= before:
         return False
     gc.collect()  # a data loader ends its processes when it is collected
-    return _left_behind(before)
+    return not _running_beside() <= before
 
 
-def _left_behind(before: frozenset[threading.Thread]) -> bool:
-    threads = [t for t in threading.enumerate() if t not in before and not t.daemon]
-    return bool(threads or multiprocessing.active_children())
+def _running_beside() -> set[object]:
+    """The threads and processes that this process must outlive."""
+    return {*(t for t in threading.enumerate() if not t.daemon), *multiprocessing.active_children()}
 
 
 def _story(error: BaseException) -> str:

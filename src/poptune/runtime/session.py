@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import os
 import platform
 import socket
@@ -55,7 +57,6 @@ class Session:
         self._channel = channel
         self._store = store
         self._unwinding: Unwinding | None = None
-        self._swallowed = 0
         self._identity = {
             "trial_id": assignment.trial,
             "pid": os.getpid(),
@@ -69,6 +70,7 @@ class Session:
         self.assignment = assignment
         self.config: dict[str, Any] = cloudpickle.loads(assignment.config)
         self._unwinding = None
+        self._swallowed = 0
         self._until = assignment.until
         self._iteration = assignment.iteration
         self._age = assignment.age
@@ -123,9 +125,10 @@ class Session:
         row = self._complete(plain_metrics(metrics))
         stop, ends_all = self._stop_reason(row, done=done)
         at_milestone = self._until is not None and is_at_least(row.get(self.terms.time_attr), self._until)
-        if save is not None and self._needs_save(at_milestone=at_milestone, stop=bool(stop)):
+        if save is not None and self._needs_save(row, at_milestone=at_milestone, stop=bool(stop)):
             checkpoint = save()
         number = None if checkpoint is None else self._save(checkpoint)
+        self._advance(row)
         row["done"] = bool(stop)
         waiting = not stop and (at_milestone or self.terms.lockstep)
         self._channel.send(
@@ -193,22 +196,26 @@ class Session:
         """Add what every result has, and check what the run depends on."""
         now = time.time()
         elapsed = time.perf_counter() - self._began_s
-        self._iteration += 1
-        self._since_restore += 1
-        self._time_total_s += elapsed
-        self._time_since_restore_s += elapsed
         reported = set(row)
         row |= self._identity
-        row["training_iteration"] = self._iteration
-        row["time_total_s"] = self._time_total_s
+        row["training_iteration"] = self._iteration + 1
+        row["time_total_s"] = self._time_total_s + elapsed
         row["time_this_iter_s"] = elapsed
         row["timestamp"] = int(now)
         row["date"] = datetime.fromtimestamp(now).astimezone().strftime("%Y-%m-%d_%H-%M-%S")
-        row["iterations_since_restore"] = self._since_restore
-        row["time_since_restore"] = self._time_since_restore_s
+        row["iterations_since_restore"] = self._since_restore + 1
+        row["time_since_restore"] = self._time_since_restore_s + elapsed
         self._check_required(row, reported)
         self._check_time(row)
         return row
+
+    def _advance(self, row: dict[str, Any]) -> None:
+        """Stand where a result stands that is complete and about to be sent."""
+        self._iteration = row["training_iteration"]
+        self._time_total_s = row["time_total_s"]
+        self._since_restore = row["iterations_since_restore"]
+        self._time_since_restore_s = row["time_since_restore"]
+        self._age = row.get(self.terms.time_attr, self._age)
 
     def _check_required(self, row: dict[str, Any], reported: set[str]) -> None:
         if not self.terms.require_attrs:
@@ -223,12 +230,11 @@ class Session:
     def _check_time(self, row: dict[str, Any]) -> None:
         name = self.terms.time_attr
         age = row.get(name, self._age)
-        if not isinstance(age, int | float) or age < self._age:
+        if not isinstance(age, int | float) or not self._age <= age < math.inf:
             raise TrainableError(
                 f"{name!r} measures progress, so it must be a number that never falls, got {age!r} after "
                 f"{self._age!r}: report a counter, and restore it from the checkpoint"
             )
-        self._age = age
 
     def _stop_reason(self, row: dict[str, Any], *, done: bool) -> tuple[str, bool]:
         for key, threshold in self.terms.stop_population.items():
@@ -239,9 +245,9 @@ class Session:
                 return f"{key} reached {threshold:g}", False
         return ("the trainable said that it is done" if done else ""), False
 
-    def _needs_save(self, *, at_milestone: bool, stop: bool) -> bool:
+    def _needs_save(self, row: dict[str, Any], *, at_milestone: bool, stop: bool) -> bool:
         terms = self.terms
-        due = terms.checkpoint_frequency and self._iteration % terms.checkpoint_frequency == 0
+        due = terms.checkpoint_frequency and row["training_iteration"] % terms.checkpoint_frequency == 0
         return bool(due or (at_milestone and terms.save_at_milestones) or (stop and terms.checkpoint_at_end))
 
     def _save(self, checkpoint: Checkpoint) -> int:
@@ -256,6 +262,7 @@ class Session:
         return number
 
 
+@functools.cache  # a name server may take seconds to answer
 def _node_ip() -> str:
     try:
         return socket.gethostbyname(socket.gethostname())

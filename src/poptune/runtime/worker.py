@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
+import multiprocessing
 import os
 import select
 import signal
@@ -52,6 +54,8 @@ class SocketChannel:
 
     def send(self, message: Message) -> None:
         body = self._encoder.encode(message)
+        if isinstance(message, Idle):
+            _flush()  # what comes later is another trial's
         try:
             self._line.sendall(framed(body))
         except (BrokenPipeError, ConnectionResetError):
@@ -63,28 +67,47 @@ class SocketChannel:
     def receive_bytes(self) -> bytes:
         """Wait for a whole frame."""
         while (frame := self._inbox.take()) is None:
-            self._fill(self._line.recv(65536))
+            self._fill()
         return frame
 
     def poll(self) -> Order | None:
         while (frame := self._inbox.take()) is None:
             if not select.select([self._line], [], [], 0)[0]:
                 return None
-            self._fill(self._line.recv(65536))
+            self._fill()
         return self._decoder.decode(frame)
 
     def abandon(self, idle: Idle) -> NoReturn:
         self.send(idle)
         os._exit(1)
 
-    def _fill(self, data: bytes) -> None:
+    def _fill(self) -> None:
+        try:
+            data = self._line.recv(65536)
+        except ConnectionResetError:
+            data = b""
         if not data:
             os._exit(0)
         self._inbox.add(data)
 
 
-def main(line: socket.socket) -> None:
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # training code may have replaced it
+            stream.flush()
+
+
+def main(line: socket.socket) -> NoReturn:
     """Be a worker on this line until told to quit."""
+    _work(line)
+    for child in multiprocessing.active_children():
+        child.kill()
+    atexit._run_exitfuncs()  # noqa: SLF001 - as multiprocessing does
+    _flush()
+    os._exit(0)  # a thread that was left behind would keep the process for ever
+
+
+def _work(line: socket.socket) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
     for stream in (sys.stdout, sys.stderr):
@@ -108,8 +131,6 @@ def main(line: socket.socket) -> None:
             channel.send(Idle(trial=order.trial))
             continue
         run_trial(prepared, session, channel)
-        sys.stdout.flush()
-        sys.stderr.flush()
 
 
 def _cannot_begin(order: Assignment, error: Exception) -> Failed:

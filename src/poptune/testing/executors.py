@@ -1,0 +1,610 @@
+"""What every executor must do: subclass :class:`ExecutorConformance` in a test module, and it is checked.
+
+The trainables are made inside the tests, so that they travel by value and workers need not import this.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import cloudpickle
+import numpy as np
+import pytest
+
+import poptune as tune
+from poptune.executors.base import Executor, Work, Workers
+from poptune.runtime.protocol import Assignment, Failed, Message, Proceed, Result, Returned, Terms
+from poptune.runtime.trainable import prepare
+from poptune.schedulers import FIFOScheduler, PopulationBasedTraining
+from poptune.types import TrialId
+
+_DEADLINE_S = 30.0
+A, B = TrialId("69158_00000"), TrialId("69158_00001")
+
+
+class Conversation:
+    """A test's hold of running workers: what they have said so far."""
+
+    def __init__(self, workers: Workers, path: Path) -> None:
+        self.workers = workers
+        self.said: list[Message] = []
+        self._path = path
+
+    def assign(self, trial: TrialId, *, until: float | None, incarnation: int = 0, **overrides: Any) -> None:
+        """Assign a trial; its config tells it where to leave notes."""
+        settings: dict[str, Any] = {
+            "name": f"train_{trial}",
+            "tag": f"{int(trial[-5:])}_lr=1",
+            "folder": f"train_{trial}",
+            "config": {"notes": str(self._path / "notes")},
+            "checkpoint": None,
+            "iteration": 0,
+            "age": 0.0,
+            "time_total_s": 0.0,
+            "next_save": 1,
+            **overrides,
+        }
+        settings["config"] = cloudpickle.dumps(settings["config"])
+        self.workers.assign(Assignment(trial=trial, incarnation=incarnation, until=until, **settings))
+
+    def proceed(self, trial: TrialId, *, until: float | None, incarnation: int = 0) -> None:
+        self.workers.proceed(Proceed(trial=trial, incarnation=incarnation, until=until))
+
+    def hear(self, what: Callable[[Conversation], bool]) -> None:
+        """Listen until something is the case."""
+        deadline = time.monotonic() + _DEADLINE_S
+        while not what(self):
+            assert time.monotonic() < deadline, f"waited in vain; heard {self.said}"
+            self.said.extend(self.workers.poll(0.05))
+
+    def hear_results(self, trial: TrialId, count: int) -> list[Result]:
+        """Listen until a trial has this many results, and return them."""
+        self.hear(lambda talk: len(talk.results(trial)) >= count)
+        return self.results(trial)
+
+    def hear_failure(self, trial: TrialId, count: int = 1) -> str:
+        """Listen until a trial has failed so often, and return the error."""
+        self.hear(lambda talk: len(talk.failures(trial)) >= count)
+        return self.failures(trial)[-1].error
+
+    def hear_note(self, note: str) -> None:
+        """Listen until the trainable has left a note."""
+        self.hear(lambda talk: note in talk.notes())
+
+    def results(self, trial: TrialId) -> list[Result]:
+        return [said for said in self.said if isinstance(said, Result) and said.trial == trial]
+
+    def failures(self, trial: TrialId) -> list[Failed]:
+        return [said for said in self.said if isinstance(said, Failed) and said.trial == trial]
+
+    def notes(self) -> list[str]:
+        """What trainables have written down, in order."""
+        file = self._path / "notes"
+        return file.read_text().splitlines() if file.exists() else []
+
+
+class ExecutorConformance(ABC):
+    """Subclass it as ``Test...`` and say how an executor is made."""
+
+    has_processes: ClassVar[bool] = True
+    """Whether each trial that is held in memory is held by a process of its own."""
+
+    @abstractmethod
+    def make_executor(self, slots: int, max_resident_trials: int | None = None) -> Executor:
+        """An executor that runs this many trials at once."""
+
+    @contextmanager
+    def talk(
+        self, path: Path, trainable: Callable[..., Any], *, slots: int = 2, **terms: Any
+    ) -> Iterator[Conversation]:
+        """Workers for a trainable, which end with the context."""
+        settings: dict[str, Any] = {
+            "experiment_name": "run",
+            "experiment_path": str(path / "run"),
+            "stop": {},
+            "stop_population": {},
+            "time_attr": "training_iteration",
+            "metric": None,
+            "mode": None,
+            "require_attrs": True,
+            "lockstep": False,
+            "save_at_milestones": False,
+            "checkpoint_frequency": 0,
+            "checkpoint_at_end": False,
+            "resources": {"cpu": 1.0},
+            "log_to_file": False,
+            **terms,
+        }
+        (path / "run").mkdir()
+        work = Work(prepared=prepare(trainable), terms=Terms(**settings), trials=4, slots=slots)
+        workers = self.make_executor(slots).open(work)
+        try:
+            yield Conversation(workers, path)
+        finally:
+            workers.close(5.0)
+
+    def fit(
+        self,
+        path: Path,
+        trainable: Any,
+        *,
+        slots: int = 2,
+        max_resident_trials: int | None = None,
+        space: dict[str, Any] | None = None,
+        run: dict[str, Any] | None = None,
+        **config: Any,
+    ) -> tune.ResultGrid:
+        """Run four trials on two slots, or what else is said."""
+        executor = self.make_executor(slots, max_resident_trials)
+        settings: dict[str, Any] = {"metric": "height", "mode": "max", "num_samples": 4, "seed": 0, **config}
+        return tune.Tuner(
+            trainable,
+            param_space={"notes": str(path / "notes"), **(space or {"lr": tune.uniform(0, 1)})},
+            tune_config=tune.TuneConfig(**settings),
+            run_config=tune.RunConfig(
+                **{
+                    "name": "run",
+                    "storage_path": path,
+                    "executor": executor,
+                    "verbose": 0,
+                    "stop": {"training_iteration": 12},
+                    **(run or {}),
+                }
+            ),
+        ).fit()
+
+    # Through the workers directly
+
+    def test_a_trial_waits_inside_report_at_its_milestone(self, tmp_path: Path) -> None:
+        def train(config: dict[str, Any]) -> None:  # noqa: ARG001 - every trainable takes it
+            secret = object()
+            for _ in range(10):
+                tune.report({"local": id(secret)})
+
+        with self.talk(tmp_path, train) as talk:
+            talk.assign(A, until=2)
+            first = talk.hear_results(A, 2)
+            assert [(result.iteration, result.waiting) for result in first] == [(1, False), (2, True)]
+            talk.assign(B, until=1)  # somebody else's turn
+            talk.hear_results(B, 1)
+            talk.proceed(A, until=3, incarnation=7)  # late, or early: of another incarnation
+            talk.proceed(A, until=4)
+            after = talk.hear_results(A, 4)
+        assert [(result.iteration, result.waiting) for result in after[2:]] == [(3, False), (4, True)]
+        assert len({(result.metrics["pid"], result.metrics["local"]) for result in after}) == 1
+        if self.has_processes:
+            assert talk.results(B)[0].metrics["pid"] != after[0].metrics["pid"]
+
+    def test_orders_for_trials_that_nobody_holds_are_ignored(self, tmp_path: Path) -> None:
+        def train(config: dict[str, Any]) -> None:  # noqa: ARG001 - every trainable takes it
+            tune.report({"x": 1})
+
+        with self.talk(tmp_path, train) as talk:
+            talk.proceed(A, until=1)
+            talk.workers.unwind(A)
+            talk.assign(B, until=None)
+            talk.hear(lambda talk: any(isinstance(said, Returned) for said in talk.said))
+        assert [type(said) for said in talk.said] == [Result, Returned]
+        assert all(said.trial == B for said in talk.said)
+
+    def test_a_new_assignment_restarts_a_waiting_trial_from_the_checkpoint(self, tmp_path: Path) -> None:
+        def train(config: dict[str, Any]) -> None:
+            checkpoint = tune.get_checkpoint()
+            height = checkpoint.to_dict()["height"] if checkpoint else np.zeros(3)
+            while True:
+                height += config["lr"]
+                tune.report({"height": height}, checkpoint=tune.Checkpoint.from_dict({"height": height}))
+
+        with self.talk(tmp_path, train) as talk:
+            talk.assign(A, until=2, config={"lr": 1.0})
+            before = talk.hear_results(A, 2)
+            talk.assign(
+                A,
+                until=3,
+                incarnation=1,
+                config={"lr": 10.0},
+                checkpoint=f"train_{A}/checkpoint_000001",
+                iteration=1,
+                age=1.0,
+                next_save=3,
+            )
+            after = talk.hear_results(A, 4)[2:]
+        assert [result.checkpoint for result in before] == [1, 2]
+        assert [(result.iteration, result.incarnation, result.checkpoint) for result in after] == [
+            (2, 1, 3),
+            (3, 1, 4),
+        ]
+        assert [result.metrics["height"] for result in after] == [[11.0] * 3, [21.0] * 3]
+        assert len({result.metrics["pid"] for result in [*before, *after]}) == 1
+
+    def test_unwinding_runs_what_the_code_wants_to_do_at_its_end(self, tmp_path: Path) -> None:
+        def train(config: dict[str, Any]) -> None:
+            @contextmanager
+            def context() -> Iterator[None]:
+                try:
+                    yield
+                finally:
+                    note("context left")
+
+            def note(text: str) -> None:
+                with Path(config["notes"]).open("a") as file:
+                    print(text, file=file)
+
+            with context():
+                try:
+                    while True:
+                        tune.report({"x": 1})
+                        note("trained on")
+                except Exception:
+                    note("taken for an error")
+                    raise
+                finally:
+                    note("finally")
+
+        with self.talk(tmp_path, train) as talk:
+            talk.assign(A, until=1)
+            talk.hear_results(A, 1)
+            talk.workers.unwind(A)
+            talk.hear_note("context left")
+            talk.assign(B, until=1)  # the worker is free again
+            talk.hear_results(B, 1)
+            assert talk.notes() == ["finally", "context left"]
+        assert talk.notes() == ["finally", "context left"] * 2, "closing unwinds, too"
+
+    @pytest.mark.parametrize("times", [1, 2])
+    def test_unwinding_may_be_swallowed(self, tmp_path: Path, times: int) -> None:
+        def train(config: dict[str, Any]) -> None:  # noqa: ARG001 - every trainable takes it
+            swallowed = 0
+            while True:
+                try:
+                    tune.report({"x": swallowed})
+                except BaseException:
+                    swallowed += 1
+                    if swallowed > times:
+                        raise
+
+        with self.talk(tmp_path, train) as talk:
+            talk.assign(A, until=1)
+            talk.hear_results(A, 1)
+            for restart in (1, 2):  # each counts for itself
+                talk.assign(A, until=1, incarnation=restart)
+                talk.hear_results(A, 1 + restart)
+        pids = [result.metrics["pid"] for result in talk.results(A)]
+        assert [result.incarnation for result in talk.results(A)] == [0, 1, 2]
+        assert len(talk.said) == 3
+        if self.has_processes:
+            assert len(set(pids)) == (1 if times == 1 else 3), "the worker of a deaf trainable is replaced"
+
+    @pytest.mark.parametrize("kind", ["thread", "process"])
+    def test_a_trial_that_leaves_something_running_goes_on_in_another_worker(
+        self, tmp_path: Path, kind: str
+    ) -> None:
+        def train(config: dict[str, Any]) -> None:
+            import multiprocessing  # noqa: PLC0415 - runs in the worker
+            import threading  # noqa: PLC0415
+            from multiprocessing.process import BaseProcess  # noqa: PLC0415
+
+            gone = Path(config["notes"]).with_name("gone")
+
+            def linger() -> None:
+                while not gone.exists():
+                    threading.Event().wait(0.01)
+
+            companion: threading.Thread | BaseProcess
+            if kind == "thread":
+                companion = threading.Thread(target=linger)
+            else:
+                companion = multiprocessing.get_context("fork").Process(target=linger)
+            companion.start()
+            tune.report({"x": 1})
+
+        with self.talk(tmp_path, train) as talk:
+            talk.assign(A, until=1)
+            talk.hear_results(A, 1)
+            talk.assign(A, until=1, incarnation=1)
+            results = talk.hear_results(A, 2)
+            (tmp_path / "gone").touch()
+        assert [result.incarnation for result in results] == [0, 1]
+        if self.has_processes:
+            assert len({result.metrics["pid"] for result in results}) == 2
+
+    def test_whatever_the_code_raises_is_the_trials_failure(self, tmp_path: Path) -> None:
+        def train(config: dict[str, Any]) -> None:
+            raise config["error"]
+
+        errors = [SystemExit(3), KeyboardInterrupt(), ValueError("of the user")]
+        with self.talk(tmp_path, train) as talk:
+            for number, error in enumerate(errors):
+                talk.assign(A, until=1, incarnation=number, config={"error": error})
+                told = talk.hear_failure(A, number + 1)
+                assert told.splitlines()[-1].startswith(type(error).__name__)
+                assert told.splitlines()[0] == "Traceback (most recent call last):"
+                assert f'File "{__file__}"' in told.splitlines()[1], "the first frame is the user's"
+            talk.hear(lambda talk: len(talk.said) == len(errors))
+
+    # Through whole runs
+
+    @pytest.mark.parametrize("synch", [False, True])
+    def test_the_function_is_entered_once_a_trial_and_once_an_exploit(
+        self, tmp_path: Path, *, synch: bool
+    ) -> None:
+        def climb(config: dict[str, Any]) -> None:
+            with Path(config["notes"]).open("a") as file:
+                print(tune.get_context().get_trial_id(), file=file)
+            height = np.zeros(2)
+            if checkpoint := tune.get_checkpoint():
+                height = checkpoint.to_dict()["height"]
+            while True:
+                height += config["lr"]
+                state = tune.Checkpoint.from_dict({"height": height})
+                tune.report({"height": height[0]}, checkpoint=state)
+
+        results = self.fit(tmp_path, climb, scheduler=_pbt(synch=synch))
+        exploits = Counter(edge.recipient for edge in results.lineage.exploits)
+        entries = (tmp_path / "notes").read_text().split()
+        assert len(entries) == 4 + exploits.total()
+        assert exploits.total() > 0
+        for result in results:
+            assert not result.error
+            rows = result.lineage.metrics_dataframe
+            assert list(rows["training_iteration"]) == list(range(1, 13))
+            final = result.metrics["height"]
+            assert result.checkpoint is not None
+            assert result.checkpoint.to_dict()["height"].tolist() == [final, final]
+        pids = {frozenset(result.metrics_dataframe["pid"]) for result in results}
+        assert len(pids) == (4 if self.has_processes else 1), "each stays in its process while it waits"
+
+    @pytest.mark.parametrize("in_place", [True, False])
+    def test_an_object_is_exploited_in_place_or_built_anew(self, tmp_path: Path, *, in_place: bool) -> None:
+        class Climb(tune.Trainable):
+            def setup(self, config: dict[str, Any]) -> None:
+                self.height = 0.0
+                self._note("setup")
+
+            def step(self) -> dict[str, Any]:
+                self.height += self.config["lr"]
+                return {"height": self.height}
+
+            def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any] | None:
+                Path(checkpoint_dir, "height").write_text(repr(self.height))
+                return {"height": self.height} if in_place else None
+
+            def load_checkpoint(self, checkpoint: Any) -> None:
+                is_folder = isinstance(checkpoint, str)
+                self.height = float(
+                    Path(checkpoint, "height").read_text() if is_folder else checkpoint["height"]
+                )
+
+            def reset_config(self, new_config: dict[str, Any]) -> bool:
+                self._note("reset")
+                return in_place
+
+            def cleanup(self) -> None:
+                self._note("cleanup")
+
+            def _note(self, text: str) -> None:
+                with Path(self.config["notes"]).open("a") as file:
+                    print(text, file=file)
+
+        results = self.fit(tmp_path, Climb, scheduler=_pbt(synch=True))
+        notes = Counter((tmp_path / "notes").read_text().split())
+        exploits = len(results.lineage.exploits)
+        setups = 4 if in_place else 4 + exploits
+        assert notes == {"setup": setups, "cleanup": setups, "reset": exploits}
+        for result in results:
+            rows = result.lineage.metrics_dataframe
+            steps = np.diff(rows["height"], prepend=0.0)
+            learning_rates = [result.lineage.schedule(iteration)["lr"] for iteration in range(1, 13)]
+            assert np.allclose(steps, learning_rates), "each step is made with the config of its time"
+
+    def test_a_failure_after_an_exploit_in_place_is_heard(self, tmp_path: Path) -> None:
+        class Climb(tune.Trainable):
+            def setup(self, config: dict[str, Any]) -> None:
+                self.height, self.resets = 0.0, 0
+
+            def step(self) -> dict[str, Any]:
+                if self.resets:
+                    raise ValueError("cannot go on from here")
+                self.height += self.config["lr"]
+                return {"height": self.height}
+
+            def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
+                return {"height": self.height}
+
+            def load_checkpoint(self, checkpoint: Any) -> None:
+                self.height = checkpoint["height"]
+
+            def reset_config(self, new_config: dict[str, Any]) -> bool:
+                self.resets += 1
+                return True
+
+        results = self.fit(tmp_path, Climb, scheduler=_pbt(synch=True))
+        assert results.num_errors > 0
+        assert all("cannot go on from here" in str(error) for error in results.errors)
+
+    def test_each_way_to_fail_is_told_in_the_users_words(self, tmp_path: Path) -> None:
+        def train(config: dict[str, Any]) -> None:
+            def nothing() -> None:
+                return None
+
+            def lacks_the_metric() -> None:
+                tune.report({"accuracy": 1.0, "loss": 2.0})
+
+            def goes_back() -> None:
+                tune.report({"height": 1.0, "epoch": 2})
+                tune.report({"height": 1.0, "epoch": 1})
+
+            def says_what_cannot_be_kept() -> None:
+                tune.report({"height": 1.0, "deep": {"inner": object()}})
+
+            def no_checkpoint() -> None:
+                tune.report({"height": 1.0, "epoch": 1}, checkpoint={"weights": 1})  # type: ignore[arg-type]
+
+            def leaves() -> None:
+                raise SystemExit("enough")
+
+            deeds = [nothing, lacks_the_metric, goes_back, says_what_cannot_be_kept, no_checkpoint, leaves]
+            deeds[config["deed"]]()
+
+        results = self.fit(
+            tmp_path,
+            train,
+            space={"deed": tune.grid_search([0, 1, 2, 3, 4, 5])},
+            num_samples=1,
+            scheduler=PopulationBasedTraining(
+                time_attr="epoch", perturbation_interval=100, hyperparam_mutations={"lr": [1, 2]}
+            ),
+            run={"stop": {"epoch": 5}},
+        )
+        told = [str(result.error) for result in results]
+        for words, error in zip(
+            [
+                ["ended without a report"],
+                ["lacks 'height'", "['accuracy', 'loss']"],
+                ["'epoch'", "got 1 after 2"],
+                ["'deep.inner'", "object"],
+                ["Checkpoint.from_dict"],
+                ["SystemExit: enough"],
+            ],
+            told,
+            strict=True,
+        ):
+            assert all(word in error for word in words), error
+
+    def test_no_trial_trains_past_its_stop(self, tmp_path: Path) -> None:
+        def train(config: dict[str, Any]) -> None:
+            for step in range(1, 9):
+                with Path(config["notes"]).open("a") as file:
+                    print(step, file=file)
+                tune.report({"height": step * config["lr"]})
+
+        def run(name: str, **settings: Any) -> tuple[list[int], int]:
+            (tmp_path / "notes").write_text("")
+            results = self.fit(
+                tmp_path,
+                train,
+                space={"lr": tune.grid_search([1, 2])},
+                num_samples=1,
+                scheduler=FIFOScheduler(),
+                run={"name": name, "stop": None, **settings},
+            )
+            assert not results.errors
+            steps = len((tmp_path / "notes").read_text().split())
+            return [result.metrics.get("training_iteration", 0) for result in results], steps
+
+        assert run("dict", stop={"height": 6}) == ([6, 3], 9)
+        assert run("function", stop=lambda _, result: result["height"] >= 6) == ([6, 3], 9)
+        (first, second), _ = run("population", stop_population_at={"height": 6})
+        assert first <= 6
+        assert second <= 3
+        assert first == 6 or second == 3
+
+    def test_a_time_budget_ends_the_run(self, tmp_path: Path) -> None:
+        def train(config: dict[str, Any]) -> None:  # noqa: ARG001 - every trainable takes it
+            while True:
+                tune.report({"height": 1.0})
+
+        results = self.fit(
+            tmp_path,
+            train,
+            num_samples=2,
+            scheduler=_pbt(interval=1_000_000),
+            run={"stop": None},
+            time_budget_s=0.5,
+        )
+        assert len(results) == 2
+        assert not results.errors
+
+    def test_a_failed_trial_is_retried_from_its_newest_checkpoint(self, tmp_path: Path) -> None:
+        def train(config: dict[str, Any]) -> None:
+            checkpoint = tune.get_checkpoint()
+            step = checkpoint.to_dict()["step"] if checkpoint else 0
+            notes = Path(config["notes"])
+            while True:
+                step += 1
+                if step in {4, 6} and not (mark := notes.with_name(f"{config['lr']}-{step}")).exists():
+                    mark.touch()
+                    raise ValueError(f"at {step}")
+                state = tune.Checkpoint.from_dict({"step": step}) if step % 2 else None
+                tune.report({"height": float(step)}, checkpoint=state)
+
+        results = self.fit(
+            tmp_path,
+            train,
+            slots=1,
+            space={"lr": tune.grid_search([1, 2])},
+            num_samples=1,
+            scheduler=FIFOScheduler(),
+            run={"stop": {"height": 8}, "failure_config": tune.FailureConfig(max_failures=2)},
+        )
+        assert not results.errors
+        for result in results:
+            assert list(result.metrics_dataframe["height"]) == [1, 2, 3, 4, 5, 6, 7, 8]
+            assert list(result.metrics_dataframe["training_iteration"]) == [1, 2, 3, 4, 5, 6, 7, 8]
+
+    def test_workers_are_reused_unless_it_is_forbidden(self, tmp_path: Path) -> None:
+        def train(config: dict[str, Any]) -> None:  # noqa: ARG001 - every trainable takes it
+            tune.report({"height": 1.0})
+
+        def pids(name: str, **settings: Any) -> set[int]:
+            results = self.fit(tmp_path, train, slots=1, run={"name": name}, **settings)
+            return {result.metrics["pid"] for result in results}
+
+        assert len(pids("reused")) == 1
+        if self.has_processes:
+            assert len(pids("fresh", reuse_workers=False)) == 4
+
+    def test_no_more_trials_are_in_memory_than_may_be(self, tmp_path: Path) -> None:
+        def climb(config: dict[str, Any]) -> None:
+            checkpoint = tune.get_checkpoint()
+            height = checkpoint.to_dict()["height"] if checkpoint else 0.0
+            while True:
+                height += config["lr"]
+                state = tune.Checkpoint.from_dict({"height": height})
+                tune.report({"height": height}, checkpoint=state)
+
+        results = self.fit(tmp_path, climb, max_resident_trials=2, scheduler=_pbt(synch=True))
+        assert not results.errors
+        for result in results:
+            rows = result.lineage.metrics_dataframe
+            assert list(rows["training_iteration"]) == list(range(1, 13))
+        if self.has_processes:
+            pids = {pid for result in results for pid in result.metrics_dataframe["pid"]}
+            assert len(pids) == 2, "an evicted trial's worker takes the next"
+
+    def test_a_trial_is_told_who_and_where_it_is(self, tmp_path: Path) -> None:
+        def train(config: dict[str, Any], data: list[int]) -> None:  # noqa: ARG001 - it must take it
+            context = tune.get_context()
+            tune.report(
+                {
+                    "height": len(data),
+                    "seen": [
+                        context.get_trial_id(),
+                        context.get_trial_name(),
+                        context.get_trial_dir(),
+                        context.get_experiment_name(),
+                        dict(context.get_trial_resources()),
+                    ],
+                }
+            )
+
+        trainable = tune.with_parameters(train, data=[1, 2, 3])
+        (result,) = self.fit(tmp_path, trainable, num_samples=1, resources_per_trial={"cpu": 2})
+        trial = result.metrics["trial_id"]
+        assert result.metrics["height"] == 3
+        assert result.metrics["seen"] == [trial, f"train_{trial}", str(result.path), "run", {"cpu": 2}]
+
+
+def _pbt(*, synch: bool = False, interval: float = 3) -> PopulationBasedTraining:
+    return PopulationBasedTraining(
+        time_attr="training_iteration",
+        perturbation_interval=interval,
+        hyperparam_mutations={"lr": tune.uniform(0, 1)},
+        synch=synch,
+    )

@@ -1,0 +1,290 @@
+"""What the controller's side does between the messages of a worker, with a test in the worker's place."""
+
+import os
+import socket
+
+import msgspec
+import pytest
+
+from poptune.executors import processes
+from poptune.executors.base import Work
+from poptune.executors.launching import Death
+from poptune.executors.processes import ProcessExecutor
+from poptune.runtime.protocol import (
+    Assignment,
+    Failed,
+    Idle,
+    Lost,
+    Message,
+    Order,
+    Output,
+    Proceed,
+    Quit,
+    Result,
+    Returned,
+    Terms,
+    Unwind,
+)
+from poptune.runtime.trainable import prepare
+from poptune.runtime.wire import Inbox, framed
+
+
+class FakeWorker:
+    """The other end of a worker's line."""
+
+    def __init__(self, key, environment, descriptors):
+        line, self.stdout, self.stderr = (os.dup(descriptor) for descriptor in descriptors)
+        self.key, self.environment = key, environment
+        self.line = socket.socket(fileno=line)
+        self.line.setblocking(False)
+        self._inbox = Inbox()
+        self._heard_job = False
+
+    def say(self, *messages: Message):
+        self.line.sendall(b"".join(framed(msgspec.msgpack.encode(message)) for message in messages))
+
+    def orders(self):
+        """What it was told since it was last asked."""
+        try:
+            self._inbox.add(self.line.recv(1 << 20))
+        except BlockingIOError:
+            return []
+        frames = []
+        while (frame := self._inbox.take()) is not None:
+            frames.append(frame)
+        if not self._heard_job:
+            self._heard_job = True
+            frames = frames[1:]
+        return [msgspec.msgpack.decode(frame, type=Order) for frame in frames]
+
+    def close(self):
+        self.line.close()
+        os.close(self.stdout)
+        os.close(self.stderr)
+
+
+class FakeLaunching:
+    def __init__(self, **options):
+        self.bell, self.button = socket.socketpair()
+        self.sources = [self.bell]
+        self.workers = []
+        self.events = []
+
+    def launch(self, key, environment, descriptors):
+        self.workers.append(FakeWorker(key, environment, descriptors))
+
+    def die(self, worker, status):
+        worker.close()
+        self.events.append(Death(worker.key, status))
+        self.button.send(b"!")
+
+    def hear(self):
+        self.bell.recv(99)
+        heard, self.events = self.events, []
+        return heard
+
+    def close(self, *, at_once):
+        self.bell.close()
+        self.button.close()
+
+
+def train(config):
+    raise AssertionError("nobody runs it here")
+
+
+@pytest.fixture
+def make(monkeypatch, tmp_path):
+    monkeypatch.setattr(processes, "Launching", FakeLaunching)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    made = []
+
+    def make(*, gpu=0.0, reuse_workers=True):
+        terms = Terms(
+            experiment_name="run",
+            experiment_path=str(tmp_path),
+            stop={},
+            stop_population={},
+            time_attr="training_iteration",
+            metric=None,
+            mode=None,
+            require_attrs=True,
+            lockstep=False,
+            save_at_milestones=False,
+            checkpoint_frequency=0,
+            checkpoint_at_end=False,
+            resources={"gpu": gpu},
+            log_to_file=False,
+        )
+        work = Work(prepared=prepare(train), terms=terms, trials=4, slots=2, reuse_workers=reuse_workers)
+        made.append(ProcessExecutor().open(work))
+        return made[0], made[0]._launching
+
+    yield make
+    for worker in made[0]._launching.workers:
+        if worker.line.fileno() >= 0:
+            made[0]._launching.die(worker, 0)
+    made[0].close(1.0)
+
+
+def assignment(trial, incarnation=0):
+    return Assignment(
+        trial=trial,
+        name=trial,
+        tag=trial,
+        folder=trial,
+        incarnation=incarnation,
+        config=b"",
+        checkpoint=None,
+        iteration=0,
+        age=0.0,
+        time_total_s=0.0,
+        until=None,
+        next_save=1,
+    )
+
+
+def last_result(trial):
+    return Result(
+        trial=trial, incarnation=0, iteration=1, metrics={}, checkpoint=None, waiting=False, stop="over"
+    )
+
+
+@pytest.mark.parametrize("word", ["failed", "returned", "stopped", "unwound"])
+@pytest.mark.parametrize("reusable", [True, False])
+def test_whoever_leaves_a_trial_gets_the_next_only_when_it_has_left(make, word, reusable):
+    workers, launching = make()
+    workers.assign(assignment("a"))
+    (worker,) = launching.workers
+    last = {
+        "failed": Failed(trial="a", incarnation=0, error="boom"),
+        "returned": Returned(trial="a", incarnation=0),
+        "stopped": last_result("a"),
+    }.get(word)
+    if last is None:
+        workers.unwind("a")
+    else:
+        worker.say(last)
+        assert workers.poll(1.0) == [last]
+    assert [type(order) for order in worker.orders()] == [Assignment, *([Unwind] if last is None else [])]
+    again = assignment("a", 1)
+    workers.assign(again)
+    assert worker.orders() == [], "it has not left its code yet"
+    assert len(launching.workers) == 1, "and no more trials are to be in memory"
+    worker.say(Idle(trial="a", reusable=reusable))
+    assert workers.poll(1.0) == []
+    if reusable:
+        assert worker.orders() == [again]
+    else:
+        assert worker.orders() == [Quit()]
+        launching.die(worker, 0)
+        assert workers.poll(1.0) == []
+        assert launching.workers[1].orders() == [again]
+    successor = launching.workers[-1]
+    workers.proceed(Proceed(trial="a", incarnation=1, until=3))
+    assert successor.orders() == [Proceed(trial="a", incarnation=1, until=3)]
+    launching.die(successor, -9)
+    (lost,) = workers.poll(1.0)
+    assert (lost.trial, "SIGKILL" in lost.reason) == ("a", True)
+
+
+def test_only_as_many_assignments_wait_as_workers_leave(make):
+    workers, launching = make()
+    workers.assign(assignment("a"))
+    workers.unwind("a")
+    workers.assign(assignment("b"))
+    workers.assign(assignment("c"))
+    first, second = launching.workers
+    assert second.orders() == [assignment("c")]
+    workers.unwind("b")  # while it is still in line
+    first.orders()
+    first.say(Idle(trial="a"))
+    workers.poll(1.0)
+    assert first.orders() == []
+
+
+def test_an_assignment_that_the_code_could_not_be_left_for_is_anothers(make):
+    workers, launching = make()
+    workers.assign(assignment("a"))
+    workers.assign(assignment("a", 1))
+    (worker,) = launching.workers
+    assert [order.incarnation for order in worker.orders()] == [0, 1]
+    worker.say(Idle(trial="a", reusable=False, replace=True))
+    launching.die(worker, 1)
+    assert workers.poll(1.0) == []
+    assert launching.workers[1].orders() == [assignment("a", 1)]
+
+
+def test_what_a_dead_worker_had_said_is_heard_before_its_death(make):
+    workers, launching = make()
+    workers.assign(assignment("a"))
+    (worker,) = launching.workers
+    os.write(worker.stdout, b"printed\nunfinished")
+    worker.say(Returned(trial="a", incarnation=0), Idle(trial="a"))
+    launching.die(worker, -11)
+    heard = []
+    while len(heard) < 3:
+        heard.extend(workers.poll(1.0))
+    assert heard == [
+        Output(trial="a", stream="stdout", line="printed"),
+        Output(trial="a", stream="stdout", line="unfinished"),
+        Returned(trial="a", incarnation=0),
+    ] or heard == [
+        Output(trial="a", stream="stdout", line="printed"),
+        Returned(trial="a", incarnation=0),
+        Output(trial="a", stream="stdout", line="unfinished"),
+    ]
+    assert workers.poll(0.0) == []
+
+
+def test_the_dead_get_nothing_to_do(make):
+    workers, launching = make()
+    workers.assign(assignment("a"))
+    workers.unwind("a")
+    workers.assign(assignment("b"))
+    (worker,) = launching.workers
+    launching.events.append(Death(worker.key, 0))
+    launching.button.send(b"!")  # its death is heard first
+    worker.say(Idle(trial="a"))
+    worker.close()
+    assert workers.poll(1.0) == []
+    assert launching.workers[1].orders() == [assignment("b")]
+
+
+def test_each_line_is_of_the_trial_that_has_printed_it(make):
+    workers, launching = make()
+    workers.assign(assignment("a"))
+    (worker,) = launching.workers
+    worker.say(last_result("a"))  # so that this line is the first to be readable
+    os.write(worker.stdout, b"of a\nlast of a")
+    worker.say(Idle(trial="a"))
+    heard = list(workers.poll(1.0))
+    workers.assign(assignment("b"))
+    os.write(worker.stderr, b"of b\n")
+    worker.say(Returned(trial="b", incarnation=0))
+    heard += workers.poll(1.0)
+    lines = [(said.trial, said.stream, said.line) for said in heard if isinstance(said, Output)]
+    assert lines == [("a", "stdout", "of a"), ("a", "stdout", "last of a"), ("b", "stderr", "of b")]
+
+
+def test_a_worker_that_leaves_keeps_its_gpu_until_it_is_gone(make):
+    workers, launching = make(gpu=1.0, reuse_workers=False)
+    for trial in "ab":
+        workers.assign(assignment(trial))
+    first, _ = launching.workers
+    workers.unwind("a")
+    first.say(Idle(trial="a"))
+    workers.poll(1.0)
+    workers.assign(assignment("c"))
+    assert len(launching.workers) == 2
+    launching.die(first, 0)
+    workers.poll(1.0)
+    seen = [worker.environment["CUDA_VISIBLE_DEVICES"] for worker in launching.workers]
+    assert seen == ["0", "1", "0"]
+
+
+def test_a_loss_names_an_unknown_signal_by_its_number(make):
+    workers, launching = make()
+    workers.assign(assignment("a"))
+    launching.die(launching.workers[0], -40)
+    (lost,) = workers.poll(1.0)
+    assert lost == Lost(trial="a", reason="its worker process was ended by signal 40")

@@ -128,6 +128,12 @@ def test_a_trainable_that_cannot_be_pickled_is_told_what_it_captures(tmp_path):
     assert len(tuner(tmp_path, trainable=locked, executor="inline").fit()) == 1
 
 
+def test_a_config_value_that_cannot_be_pickled_is_named(tmp_path):
+    with pytest.raises(tune.ConfigurationError, match="lock"):
+        tuner(tmp_path, executor="processes", space={"lock": threading.Lock()})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_storage_path_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(tune.ConfigurationError, match="storage_path must be a folder, got .*is a file"):

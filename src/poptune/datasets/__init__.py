@@ -1,1 +1,1 @@
-"""The small data sets of the examples. None of the data is in this package: it is fetched once, and checked."""
+"""The small data sets of the examples. None of the data is in this package: it is fetched, and checked."""

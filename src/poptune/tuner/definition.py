@@ -18,7 +18,7 @@ from poptune.core.schedule import Schedule
 from poptune.core.scheduler import Scheduler
 from poptune.errors import ConfigurationError
 from poptune.executors import Executor, InlineExecutor, ProcessExecutor
-from poptune.executors.shipping import ship
+from poptune.executors.shipping import ship, ship_config
 from poptune.notices import warn
 from poptune.runtime.protocol import Terms
 from poptune.runtime.trainable import Prepared, Trainable, check_resources
@@ -73,6 +73,7 @@ class Definition:
         definition._check_class_form(prepared)
         if isinstance(definition.executor, ProcessExecutor):
             ship(prepared)
+            ship_config(param_space)
         definition._warn_of_doubtful_choices(len(definition.sample(seed=0)))
         return definition
 

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: tutorial test lint types contracts unit format clean
+.PHONY: tutorial test lint types contracts unit parity format clean
 
 tutorial: $(VENV)/examples.installed  ## train a population on MNIST and look at it
 	@$(BIN)/python examples/mnist_convnet_pbt.py $(ARGS)
@@ -25,12 +25,15 @@ contracts: $(VENV)/dev.installed  ## which room may import which
 unit: $(VENV)/dev.installed
 	$(BIN)/pytest -n 2 $(ARGS)
 
+parity: .venv-parity/installed  ## compare poptune.compat.ray with Ray itself, and write docs/ray_parity.md
+	@.venv-parity/bin/python benchmarks/parity/run.py
+
 format: $(VENV)/dev.installed
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-parity .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, for example: make PYTHON=python3.12")'
@@ -45,4 +48,11 @@ $(VENV)/examples.installed: pyproject.toml examples/requirements.txt | $(BIN)/py
 $(VENV)/dev.installed: pyproject.toml examples/requirements.txt | $(BIN)/python
 	@echo "Installing poptune, what its examples need, and the tools of its developers ..."
 	@$(BIN)/pip install --quiet --requirement examples/requirements.txt --editable ".[dev]"
+	@touch $@
+
+.venv-parity/installed: pyproject.toml
+	@echo "Installing Ray beside poptune ..."
+	@$(PYTHON) -m venv .venv-parity
+	@echo "*" > .venv-parity/.gitignore
+	@.venv-parity/bin/pip install --quiet "ray[tune]==2.60.0" --editable ".[pandas,tensorboard]"
 	@touch $@

@@ -1,0 +1,73 @@
+"""``ray.air.session``: what training code calls. It finds the session of the worker that it runs in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import poptune
+from poptune import get_checkpoint, get_context
+from poptune.checkpoints import Checkpoint
+from poptune.compat.ray._arguments import refuse_names
+from poptune.errors import TrainableError
+
+__all__ = [
+    "get_checkpoint",
+    "get_experiment_name",
+    "get_trial_dir",
+    "get_trial_id",
+    "get_trial_name",
+    "get_trial_resources",
+    "report",
+]
+
+_ONE_PROCESS = "a trial is one process"
+__getattr__ = refuse_names(
+    __name__,
+    {
+        "get_dataset_shard": "give data to a trainable with tune.with_parameters",
+        **dict.fromkeys(("get_world_rank", "get_local_rank", "get_world_size"), _ONE_PROCESS),
+    },
+)
+
+
+def report(
+    metrics: Mapping[str, Any] | None = None, *, checkpoint: Checkpoint | None = None, **by_keyword: Any
+) -> None:
+    """Report one result of the trial, and save its state if a checkpoint is given.
+
+    Raises:
+        TrainableError: The metrics are given by keyword, as until 2022; or see :func:`poptune.report`.
+    """
+    if metrics is None or by_keyword:
+        shown = ", ".join(f'"{name}": ...' for name in by_keyword)
+        raise TrainableError(
+            f"report() takes a dict of metrics, got {', '.join(by_keyword) or 'none'} by keyword, as in Ray "
+            f"until 2022: write report({{{shown}}})"
+        )
+    poptune.report(metrics, checkpoint=checkpoint)
+
+
+def get_trial_id() -> str:
+    """Return the trial's id."""
+    return get_context().trial_id
+
+
+def get_trial_name() -> str:
+    """Return the trial's name."""
+    return get_context().trial_name
+
+
+def get_trial_dir() -> str:
+    """Return the path of the trial's folder."""
+    return get_context().trial_dir
+
+
+def get_trial_resources() -> Mapping[str, float]:
+    """Return what the trial may use, such as ``{"cpu": 1}``."""
+    return get_context().trial_resources
+
+
+def get_experiment_name() -> str:
+    """Return the experiment's name."""
+    return get_context().experiment_name

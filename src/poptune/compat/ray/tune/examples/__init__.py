@@ -1,0 +1,1 @@
+"""``ray.tune.examples``: the modules that the tutorial imports from."""

@@ -1,0 +1,1 @@
+"""The DCGAN of the incumbent's guide."""

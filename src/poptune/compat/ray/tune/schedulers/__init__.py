@@ -1,0 +1,62 @@
+"""``ray.tune.schedulers``: the algorithms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from poptune.arguments import nearest
+from poptune.compat.ray._arguments import refuse_modules, refuse_names
+from poptune.compat.ray.tune.schedulers.async_hyperband import ASHAScheduler, AsyncHyperBandScheduler
+from poptune.compat.ray.tune.schedulers.median_stopping_rule import MedianStoppingRule
+from poptune.compat.ray.tune.schedulers.pbt import PopulationBasedTraining, PopulationBasedTrainingReplay
+from poptune.compat.ray.tune.schedulers.trial_scheduler import FIFOScheduler
+from poptune.core.scheduler import Scheduler
+from poptune.errors import ConfigurationError
+
+__all__ = [
+    "ASHAScheduler",
+    "AsyncHyperBandScheduler",
+    "FIFOScheduler",
+    "MedianStoppingRule",
+    "PopulationBasedTraining",
+    "PopulationBasedTrainingReplay",
+    "create_scheduler",
+]
+
+_USE_ASHA = "use ASHAScheduler"
+__getattr__ = refuse_names(
+    __name__,
+    {
+        "HyperBandScheduler": _USE_ASHA,
+        "HyperBandForBOHB": _USE_ASHA,
+        "PB2": "use PopulationBasedTraining",
+        "ResourceChangingScheduler": "the resources of a trial do not change",
+        "TrialScheduler": "an algorithm of one's own is a poptune.core.scheduler.Scheduler",
+    },
+)
+refuse_modules(__name__, {"pb2": ("PB2",)}, "use PopulationBasedTraining")
+refuse_modules(__name__, {"hyperband": ("HyperBandScheduler",), "hb_bohb": ("HyperBandForBOHB",)}, _USE_ASHA)
+
+_BY_NAME: dict[str, Any] = {
+    "fifo": FIFOScheduler,
+    "async_hyperband": AsyncHyperBandScheduler,
+    "asynchyperband": AsyncHyperBandScheduler,
+    "median_stopping_rule": MedianStoppingRule,
+    "medianstopping": MedianStoppingRule,
+    "pbt": PopulationBasedTraining,
+    "pbt_replay": PopulationBasedTrainingReplay,
+}
+
+
+def create_scheduler(scheduler: str, **arguments: Any) -> Scheduler[Any]:
+    """Return a scheduler by its name, such as ``"pbt"``, made with these arguments.
+
+    Raises:
+        ConfigurationError: There is none of this name.
+    """
+    made: Any = _BY_NAME.get(scheduler.lower())
+    if made is None:
+        raise ConfigurationError(
+            f"scheduler must be one of {', '.join(_BY_NAME)}, got {scheduler!r}{nearest(scheduler, _BY_NAME)}"
+        )
+    return made(**arguments)  # type: ignore[no-any-return]

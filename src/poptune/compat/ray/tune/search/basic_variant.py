@@ -1,0 +1,38 @@
+"""``ray.tune.search.basic_variant``: drawing at random, which is what happens anyhow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from poptune.arguments import reject_unknown_keywords
+from poptune.compat.ray._arguments import refuse
+from poptune.errors import ConfigurationError
+from poptune.types import Config
+
+
+@reject_unknown_keywords
+@dataclass(frozen=True)
+class BasicVariantGenerator:
+    """How configs are drawn; its arguments become those of :class:`poptune.TuneConfig`.
+
+    Args:
+        points_to_evaluate: Configs of the first trials.
+        max_concurrent: Run at most this many trials at once; 0 sets no limit.
+        constant_grid_search: Only False can be honoured.
+        random_state: The seed of everything that is drawn.
+    """
+
+    points_to_evaluate: Sequence[Config] | None = None
+    max_concurrent: int = 0
+    constant_grid_search: bool = False
+    random_state: int | None = None
+
+    def __post_init__(self) -> None:
+        refuse(
+            type(self).__name__,
+            vars(self),
+            {"constant_grid_search": "each trial is drawn by itself; write the points_to_evaluate"},
+        )
+        if self.random_state is not None and not isinstance(self.random_state, int):
+            raise ConfigurationError(f"random_state must be a whole number, got {self.random_state!r}")

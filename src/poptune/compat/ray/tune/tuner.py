@@ -1,0 +1,90 @@
+"""``ray.tune.tuner``: the user's entry point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import poptune
+from poptune.arguments import reject_unknown_keywords
+from poptune.compat.ray._arguments import refuse, set_aside
+from poptune.compat.ray.air.config import RunConfig
+from poptune.compat.ray.tune.registry import Trainable, find_trainable
+from poptune.compat.ray.tune.result_grid import ResultGrid
+from poptune.compat.ray.tune.tune_config import TuneConfig
+from poptune.errors import ConfigurationError
+from poptune.layout import Layout
+
+
+@reject_unknown_keywords
+class Tuner(poptune.Tuner):
+    """As :class:`poptune.Tuner`; takes poptune's own configs as well."""
+
+    def __init__(
+        self,
+        trainable: Trainable | str | None = None,
+        *,
+        param_space: Mapping[str, Any] | None = None,
+        tune_config: TuneConfig | poptune.TuneConfig | None = None,
+        run_config: RunConfig | poptune.RunConfig | None = None,
+    ) -> None:
+        tune, run = tune_config or TuneConfig(), run_config or RunConfig()
+        super().__init__(
+            find_trainable(trainable),
+            param_space=param_space,
+            tune_config=tune.to_native() if isinstance(tune, TuneConfig) else tune,
+            run_config=run.to_native() if isinstance(run, RunConfig) else run,
+        )
+
+    @classmethod
+    def restore(
+        cls,
+        path: str | PathLike[str],
+        trainable: Trainable | str | None = None,
+        resume_unfinished: bool = True,
+        resume_errored: bool = False,
+        restart_errored: bool = False,
+        param_space: Mapping[str, Any] | None = None,
+        storage_filesystem: object = None,
+    ) -> Tuner:
+        """Return a tuner whose :meth:`fit` continues the experiment in a folder.
+
+        Raises:
+            ConfigurationError: Trials that failed are to be resumed, or unfinished ones are not.
+        """
+        given: dict[str, object] = dict(locals())
+        if not resume_unfinished:
+            raise ConfigurationError(
+                "resume_unfinished=False cannot be honoured here: to look at the results only, use "
+                "ResultGrid.from_path(path)"
+            )
+        failed = "a trial that was given up stays so; set FailureConfig(max_failures=...) beforehand"
+        refuse(
+            "Tuner.restore",
+            given,
+            {
+                "resume_errored": failed,
+                "restart_errored": failed,
+                "storage_filesystem": "results are kept on this machine's disk",
+            },
+        )
+        set_aside("Tuner.restore", given, {"param_space": "the trials have their configs already"})
+        found = None if trainable is None else find_trainable(trainable)
+        tuner = super().restore(path, found)
+        assert isinstance(tuner, Tuner)
+        return tuner
+
+    @classmethod
+    def can_restore(cls, path: str | PathLike[str]) -> bool:
+        """Return whether there is an experiment in a folder."""
+        return Layout(Path(path).expanduser()).journal.is_file()
+
+    def fit(self) -> ResultGrid:
+        """Train until every trial has ended, and return the results."""
+        return ResultGrid.of(super().fit())
+
+    def get_results(self) -> ResultGrid:
+        """Return the results so far of an experiment that was restored or run."""
+        return ResultGrid.of(super().get_results())

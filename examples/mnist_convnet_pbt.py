@@ -55,6 +55,7 @@ def test(model, images, labels):
 
 
 def train_convnet(config):
+    torch.manual_seed(tune.get_context().seed)  # or else all trials begin with the same weights
     mnist = load_mnist()
     model = ConvNet()
     optimizer = optim.SGD(model.parameters(), lr=config["lr"], momentum=config["momentum"])

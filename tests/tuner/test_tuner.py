@@ -74,6 +74,22 @@ def test_the_same_seed_gives_the_same_run(tmp_path):
     assert one != other
 
 
+def test_each_trial_has_a_seed_of_its_own_that_comes_back_with_the_run(tmp_path):
+    def note(config):
+        tune.report({"height": 0.0, "seed": tune.get_context().seed})
+
+    one, two = (
+        [
+            result.metrics["seed"]
+            for result in tuner(tmp_path, note, scheduler=pbt(), run={"name": name}).fit()
+        ]
+        for name in ("one", "two")
+    )
+    assert one == two
+    assert len(set(one)) == 4
+    assert all(0 <= seed < 2**32 for seed in one)
+
+
 def test_an_asynchronous_inline_run_is_reproducible_too(tmp_path):
     one = outcome(tuner(tmp_path, scheduler=pbt(), run={"name": "one"}).fit())
     assert one == outcome(tuner(tmp_path, scheduler=pbt(), run={"name": "two"}).fit())

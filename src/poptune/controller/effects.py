@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from poptune.checkpoints import CheckpointStore
 from poptune.core.commands import Command, Delete, Proceed, Release, Start, Warn
 from poptune.core.population import Population
+from poptune.core.random import derived_generator
 from poptune.executors.base import Workers
 from poptune.executors.shipping import ship_config
 from poptune.journal import Journal
@@ -48,7 +49,10 @@ class Effects:
         return warnings
 
     def _assignment(self, start: Start) -> protocol.Assignment:
-        spec = self._population[start.trial].spec
+        trial, created = self._population[start.trial], self._population.created
+        assert created is not None
+        spec = trial.spec
+        draws = derived_generator(created.seed, "trial", trial.index, trial.decisions)
         checkpoint = start.checkpoint
         return protocol.Assignment(
             trial=start.trial,
@@ -63,4 +67,5 @@ class Effects:
             time_total_s=checkpoint.time_total_s if checkpoint else 0.0,
             until=start.until,
             next_save=start.next_save,
+            seed=int(draws.integers(2**32)),
         )

@@ -82,6 +82,9 @@ class TrialContext:
     trial_dir: str
     experiment_name: str
     experiment_path: str
+    seed: int
+    """For the trial's own random numbers: of its own for each trial, and for each state that it goes on from;
+    below 2**32, and the same again in a run with the same seed."""
     trial_resources: Mapping[str, float]
 
     def get_trial_id(self) -> str:
@@ -125,5 +128,6 @@ def get_context() -> TrialContext:
         trial_dir=str(session.folder),
         experiment_name=session.terms.experiment_name,
         experiment_path=session.terms.experiment_path,
+        seed=assignment.seed,
         trial_resources=session.terms.resources,
     )

@@ -49,6 +49,8 @@ class Assignment(Struct, frozen=True, kw_only=True, tag="assign"):
     time_total_s: float
     until: float | None
     next_save: int
+    seed: int = 0
+    """For the training code's own random numbers."""
 
 
 class Proceed(Struct, frozen=True, kw_only=True, tag="proceed"):

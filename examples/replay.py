@@ -24,21 +24,16 @@ from poptune.schedulers import PopulationBasedTrainingReplay
 COLOURS = ("#cc6677", "#332288", "#117733", "#88ccee", "#882255")
 
 
-def train_seeded(config, seed):
-    checkpoint = tune.get_checkpoint()
-    step = checkpoint.to_dict()["step"] if checkpoint else 0
-    torch.manual_seed(1000 * seed + step)  # not the same images again after each change of the config
-    train_convnet(config)
-
-
 def replay(source, *, seed, iterations, storage):
     """Train one network along a schedule, or along the one in a policy file."""
     tuner = tune.Tuner(
-        tune.with_parameters(train_seeded, seed=seed),
+        train_convnet,
         tune_config=tune.TuneConfig(
-            metric="mean_accuracy", mode="max", scheduler=PopulationBasedTrainingReplay(source)
+            metric="mean_accuracy", mode="max", seed=seed, scheduler=PopulationBasedTrainingReplay(source)
         ),
-        run_config=tune.RunConfig(storage_path=storage, stop={"training_iteration": iterations}),
+        run_config=tune.RunConfig(
+            name=f"replay_{seed}", storage_path=storage, stop={"training_iteration": iterations}
+        ),
     )
     return tuner.fit()[0]
 

@@ -25,7 +25,7 @@ def original(script):
     return script.replace("from poptune.compat.ray", "from ray")
 
 
-@pytest.mark.parametrize("name", ["tutorial_2022", "tutorial_current"])
+@pytest.mark.parametrize("name", ["tutorial_2022", "tutorial_current", "dcgan_2022", "dcgan_current"])
 def test_the_tutorials_scripts_are_rays_but_for_their_imports(name):
     ours = (SCRIPTS / f"{name}.py").read_text()
     assert "poptune" not in original(ours)
@@ -57,6 +57,20 @@ def test_the_tutorial_runs_in_processes(name, home, small_mnist, monkeypatch):
     experiment = home / "ray_results" / "pbt_test"
     assert (experiment / "pbt_global.txt").is_file()
     assert len(list(experiment.glob("train_convnet_*_lr=*"))) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["dcgan_2022", "dcgan_current"])
+def test_the_tutorials_dcgan_runs_in_processes(name, home, small_mnist, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    monkeypatch.setenv("MPLCONFIGDIR", FONTS)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    run = subprocess.run(
+        [sys.executable, SCRIPTS / f"{name}.py"], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert "Inception scores: [" in run.stdout
+    assert (home / "ray_results" / "pbt_dcgan_mnist_tutorial" / "pbt_global.txt").is_file()
 
 
 OLD = {

@@ -29,7 +29,7 @@ def test_the_schedule_of_a_small_population_is_replayed_by_two_seeds(tmp_path):
     [experiment] = tmp_path.glob("train_convnet_*")
     assert (experiment / "replay.png").read_bytes().startswith(b"\x89PNG")
     schedule = ResultGrid.from_path(experiment).get_best_result(scope="all").schedule
-    replays = [ResultGrid.from_path(path)[0] for path in tmp_path.glob("train_seeded_*")]
+    replays = [ResultGrid.from_path(path)[0] for path in sorted(tmp_path.glob("replay_*"))]
     assert [result.schedule for result in replays] == [schedule, schedule]
     accuracies = [result.metrics_dataframe["mean_accuracy"].tolist() for result in replays]
     assert all(len(curve) == 10 for curve in accuracies)

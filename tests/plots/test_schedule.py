@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from poptune import plots
+from poptune.core.schedule import Schedule
 from poptune.plots.schedule import _levels, _steps
 from poptune.results import Segment
 
@@ -45,3 +46,18 @@ def test_values_that_are_not_all_numbers_are_levels() -> None:
     assert _levels([1, 0.5]) is None
     assert _levels([True, False]) == {"False": 0, "True": 1}
     assert _levels(["b", 1, None]) == {"1": 0, "None": 1, "b": 2}
+
+
+def test_a_schedule_is_drawn_by_itself() -> None:
+    changes = [
+        (0, {"lr": 0.1, "act": "relu"}),
+        (5, {"lr": 0.4, "act": "tanh"}),
+        (10, {"lr": 0.2, "act": "tanh"}),
+    ]
+    figure = plots.schedule(Schedule(changes))
+    lr, act = figure.axes
+    [line] = lr.lines
+    assert list(line.get_xdata()) == [0, 5, 5, 10, 10, 12]
+    assert list(line.get_ydata()) == [0.1, 0.1, 0.4, 0.4, 0.2, 0.2]
+    assert lr.get_ylabel() == "lr"
+    assert [label.get_text() for label in act.get_yticklabels()] == ["relu", "tanh"]

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from poptune.arguments import nearest
+from poptune.core.schedule import Schedule
 from poptune.errors import ConfigurationError
 from poptune.plots.best import best_of, title
 from poptune.plots.style import BEST, MOST_NAMED, line_style, name
 from poptune.results import Result, ResultGrid, Segment
 from poptune.results.nested import flatten
+from poptune.types import TrialId
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,13 +24,13 @@ _MOST_LEVEL_NAME = 18
 Steps = tuple[list[float], list[Any]]
 
 
-def schedule(results: Result | ResultGrid, keys: Sequence[str] | None = None) -> Figure:
+def schedule(results: Result | ResultGrid | Schedule, keys: Sequence[str] | None = None) -> Figure:
     """Draw the hyperparameters of every trial as steps, and those along the best trial's lineage in black.
 
     A scale is logarithmic where the values span more than two decades. Values that are no numbers are levels.
 
     Args:
-        results: An experiment, or one trial, of which the lineage alone is drawn.
+        results: An experiment; or one trial, of which the lineage alone is drawn; or a schedule.
         keys: Which hyperparameters, nested ones as ``optimizer/lr``; by default all that vary, if any does.
 
     Raises:
@@ -37,10 +39,12 @@ def schedule(results: Result | ResultGrid, keys: Sequence[str] | None = None) ->
     """
     from poptune.plots.figure import add_legend, add_title, new_figure  # noqa: PLC0415 - optional
 
-    trials = [] if isinstance(results, Result) else list(results)
+    trials = list(results) if isinstance(results, ResultGrid) else []
     ways = list(results.lineage.segments.values()) if isinstance(results, ResultGrid) else []
-    best = best_of(results)
+    best = None if isinstance(results, Schedule) else best_of(results)
     along = best.lineage.segments if best else ()
+    if isinstance(results, Schedule):
+        along = _segments(results)
     values = _values([*ways, along])
     chosen = _chosen(values, keys)
     figure, panels = new_figure(height=0.8 + 1.9 * len(chosen), panels=len(chosen))
@@ -52,11 +56,21 @@ def schedule(results: Result | ResultGrid, keys: Sequence[str] | None = None) ->
         if along:
             panel.plot(*_steps(along, key, levels), label="best lineage", **BEST)
         _scale(panel, key, values[key], levels)
-    if best is not None:
+    if best is not None and not isinstance(results, Schedule):
         add_title(panels[0], title(results, best))
     if 0 < len(trials) <= MOST_NAMED:
         add_legend(figure, panels[0])
     return figure
+
+
+def _segments(schedule: Schedule) -> tuple[Segment, ...]:
+    """Return a schedule as segments of a lineage; the last config is drawn on for a fifth of the whole."""
+    starts = [at for at, _ in schedule.changes]
+    ends = [*starts[1:], starts[-1] + max(1, starts[-1] // 5)]
+    return tuple(
+        Segment(trial=TrialId(""), tag="", after=after, until=until, config=config)
+        for (after, config), until in zip(schedule.changes, ends, strict=True)
+    )
 
 
 def _values(ways: Sequence[Sequence[Segment]]) -> dict[str, list[Any]]:

@@ -106,16 +106,14 @@ def make(monkeypatch, tmp_path):
             stop_population={},
             time_attr="training_iteration",
             metric=None,
-            mode=None,
             require_attrs=True,
             lockstep=False,
             save_at_milestones=False,
             checkpoint_frequency=0,
             checkpoint_at_end=False,
             resources={"gpu": gpu},
-            log_to_file=False,
         )
-        work = Work(prepared=prepare(train), terms=terms, trials=4, slots=2, reuse_workers=reuse_workers)
+        work = Work(prepared=prepare(train), terms=terms, slots=2, reuse_workers=reuse_workers)
         made.append(ProcessExecutor().open(work))
         return made[0], made[0]._launching
 

@@ -47,14 +47,12 @@ def terms(path, **overrides):
             "stop_population": {},
             "time_attr": "training_iteration",
             "metric": None,
-            "mode": None,
             "require_attrs": True,
             "lockstep": False,
             "save_at_milestones": False,
             "checkpoint_frequency": 0,
             "checkpoint_at_end": False,
             "resources": {},
-            "log_to_file": False,
             **overrides,
         }
     )

@@ -14,11 +14,10 @@ from poptune.types import TrialId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What an executor is to run: the trainable, what holds for all its trials, and how many there are."""
+    """What an executor is to run: the trainable, what holds for all its trials, and how many at once."""
 
     prepared: Prepared
     terms: Terms
-    trials: int
     slots: int
     reuse_workers: bool = True
 

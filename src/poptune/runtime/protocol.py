@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Protocol
 
 from msgspec import Struct
 
-from poptune.types import Mode, TrialId
+from poptune.types import TrialId
 
 
 class Terms(Struct, frozen=True, kw_only=True):
@@ -21,7 +21,6 @@ class Terms(Struct, frozen=True, kw_only=True):
     stop_population: dict[str, float]
     time_attr: str
     metric: str | None
-    mode: Mode | None
     require_attrs: bool
     lockstep: bool
     """Whether every report waits for an answer, because user code in the controller sees it first."""
@@ -29,7 +28,6 @@ class Terms(Struct, frozen=True, kw_only=True):
     checkpoint_frequency: int
     checkpoint_at_end: bool
     resources: dict[str, float]
-    log_to_file: bool
 
 
 class Assignment(Struct, frozen=True, kw_only=True, tag="assign"):

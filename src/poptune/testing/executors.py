@@ -111,18 +111,16 @@ class ExecutorConformance(ABC):
             "stop_population": {},
             "time_attr": "training_iteration",
             "metric": None,
-            "mode": None,
             "require_attrs": True,
             "lockstep": False,
             "save_at_milestones": False,
             "checkpoint_frequency": 0,
             "checkpoint_at_end": False,
             "resources": {"cpu": 1.0},
-            "log_to_file": False,
             **terms,
         }
         (path / "run").mkdir()
-        work = Work(prepared=prepare(trainable), terms=Terms(**settings), trials=4, slots=slots)
+        work = Work(prepared=prepare(trainable), terms=Terms(**settings), slots=slots)
         workers = self.make_executor(slots).open(work)
         try:
             yield Conversation(workers, path)

@@ -165,14 +165,12 @@ class Definition:
             stop_population=dict(self.run.stop_population_at or {}),
             time_attr=needs.time_attr,
             metric=needs.metric,
-            mode=needs.mode,
             require_attrs=needs.require_attrs,
             lockstep=stop.lockstep or any(map(needs_lockstep, self.run.callbacks)),
             save_at_milestones=needs.checkpoints,
             checkpoint_frequency=checkpoints.checkpoint_frequency,
             checkpoint_at_end=at_end,
             resources=self.resources,
-            log_to_file=self.run.log_to_file,
         )
 
 

@@ -118,7 +118,6 @@ class Run:
             Work(
                 prepared=definition.prepared,
                 terms=definition.terms(population.created.name, str(path)),
-                trials=len(population.trials),
                 slots=definition.slots(len(population.trials)),
                 reuse_workers=definition.tune.reuse_workers,
             )

@@ -106,6 +106,32 @@ def test_a_restart_to_a_donors_checkpoint_is_still_that_exploit(tell) -> None:
     assert len(story.results.lineage.exploits) == 1
 
 
+def test_a_second_restart_to_the_same_checkpoint_is_like_the_first(tell) -> None:
+    story = tell()
+    kept = story.report(A, save=True)
+    for _ in range(2):
+        story.report(A)
+        story.crash(A)
+    again = story.report(A)
+    assert markers(story.results[A].lineage.metrics_dataframe) == [kept, again]
+
+
+def test_a_restart_to_an_own_checkpoint_after_a_copy_is_no_second_copy(tell) -> None:
+    story = tell()
+    donated = story.report(B, save=True)
+    story.exploit(A, B)
+    own = story.report(A, save=True)
+    for _ in range(2):
+        story.report(A)
+        story.crash(A)
+    lineage = story.results[A].lineage
+    assert markers(lineage.metrics_dataframe) == [donated, own]
+    assert [segment.donor for segment in lineage.segments if segment.until > segment.after] == [
+        None,
+        "abc_00001",
+    ]
+
+
 def test_a_change_of_config_survives_a_restart_to_before_it(tell) -> None:
     story = tell([{"lr": 1}])
     story.report(A, save=True)

@@ -165,10 +165,9 @@ class History:
         if checkpoint is None:
             stretch = self._begin(trial, trial.config, after=0)
         else:
-            back_to_load = kept == trial.reports_at_load
-            stretch = self._go_to(
-                trial, checkpoint, trial.config, load=self._loads[trial.id] if back_to_load else None
-            )
+            load = self._loads.get(trial.id)
+            back_to_load = load is not None and load.source == Load(checkpoint)
+            stretch = self._go_to(trial, checkpoint, trial.config, load=load if back_to_load else None)
         stretch.kept = kept
 
     def _go_to(

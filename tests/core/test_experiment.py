@@ -650,6 +650,21 @@ def test_a_checkpoint_that_was_copied_is_kept_until_its_recipient_has_saved() ->
     assert donated not in drive[0].saved
 
 
+def test_a_checkpoint_that_is_let_go_of_at_a_barrier_goes_with_the_same_step() -> None:
+    donors = {1: 0}
+    drive = Driver(3, pbt(interval=1, synch=True, donors=donors), retention=Retention(num_to_keep=1))
+    for index in (2, 1, 0):
+        drive.report(index)
+    held = drive[1].checkpoint
+    drive.report(0)
+    drive.report(1, save=False)
+    assert held in drive[0].saved
+    donors[0] = donors[1] = 2
+    opening = drive.report(2)
+    assert Delete(checkpoint=held) in opening.commands
+    assert [ref.number for ref in drive[0].saved] == [2]
+
+
 def test_a_warning_is_told_once() -> None:
     drive = Driver(2, pbt(donors={1: 0}))
     drive.train(0, 2, save=False)

@@ -144,6 +144,7 @@ class Experiment:
                 pass
         self._open_barriers()
         self._dispatch()
+        self._clean()
         return self._step
 
     def _record(self, event: Event) -> None:
@@ -179,7 +180,6 @@ class Experiment:
                 self._show(trial)
         elif event.waiting:
             self._proceed(trial)
-        self._clean(trial)
 
     def _on_failure(self, trial: Trial) -> None:
         self._slots.forget(trial.id)
@@ -314,10 +314,9 @@ class Experiment:
         self._record(Restarted(trial=trial.id, cause="evicted"))
         self._queue(trial)
 
-    def _clean(self, trial: Trial) -> None:
-        """Give up what retention does not keep, of this trial's and of any that nobody needs any more."""
-        given_up = self._keeping.superfluous(trial, self.population)
-        if given_up:
+    def _clean(self) -> None:
+        """Give up the checkpoints that retention does not keep and nobody needs any more."""
+        if given_up := self._keeping.superfluous(self.population):
             self._record(Forgotten(checkpoints=tuple(ref.id for ref in given_up)))
             self._step.commands.extend(Delete(checkpoint=ref) for ref in given_up)
 

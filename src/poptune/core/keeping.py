@@ -21,7 +21,8 @@ class Keeping:
         self._retention = retention
         self._pins: Counter[CheckpointId] = Counter()
         self._pinned_by: dict[TrialId, CheckpointRef] = {}
-        self._released: set[TrialId] = set()
+        self._touched: set[TrialId] = set()
+        """Whose checkpoints have changed, or were let go of, since it was last asked what may go."""
         self._values: dict[CheckpointId, float | None] = {}
 
     def update(self, trial: Trial) -> None:
@@ -32,6 +33,7 @@ class Keeping:
             self._values.setdefault(now.id, self._value(trial))
         if before == now:
             return
+        self._touched.add(trial.id)
         if now is not None:
             self._pins[now.id] += 1
             self._pinned_by[trial.id] = now
@@ -41,7 +43,7 @@ class Keeping:
             self._pins[before.id] -= 1
             if not self._pins[before.id]:
                 del self._pins[before.id]
-                self._released.add(before.trial)
+                self._touched.add(before.trial)
 
     def _value(self, trial: Trial) -> float | None:
         attribute = self._retention.attribute
@@ -52,17 +54,18 @@ class Keeping:
         """Whether some trial stands on this checkpoint."""
         return self._pins[checkpoint] > 0
 
-    def superfluous(self, trial: Trial, population: Population) -> list[CheckpointRef]:
-        """Return what may go, of this trial and of those whose checkpoints were lately let go of."""
-        owners = {trial.id, *self._released}
-        self._released.clear()
+    def superfluous(self, population: Population) -> list[CheckpointRef]:
+        """Return what may go, of the trials whose checkpoints were touched since this was last asked."""
+        if not self._touched:
+            return []
         gone = [
             ref
-            for owner in sorted(owners)
+            for owner in sorted(self._touched)
             for ref in self._retention.superfluous(
                 population[owner].saved, self.is_pinned, lambda ref: self._values.get(ref.id)
             )
         ]
+        self._touched.clear()
         for ref in gone:
             self._values.pop(ref.id, None)
         return gone

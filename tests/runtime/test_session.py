@@ -1,5 +1,7 @@
 """The session behind report(), with a line that is a list."""
 
+from contextlib import contextmanager
+
 import cloudpickle
 import pytest
 
@@ -36,6 +38,23 @@ class Line:
     def abandon(self, idle):
         self.said.append(idle)
         raise Abandoned
+
+
+class Held:
+    """Code that can be saved, and takes over another state if it is told so."""
+
+    def __init__(self, config=dict, *, takes=True):
+        self.config = config
+        self.takes = takes
+        self.taken = []
+
+    @contextmanager
+    def saved(self):
+        yield Checkpoint.from_dict({"s": 1})
+
+    def take_over(self):
+        self.taken.append(self.config())
+        return self.takes
 
 
 def terms(path, **overrides):
@@ -218,13 +237,36 @@ def test_the_last_result_says_so_and_why(make, line, settings, row, done, reason
 )
 def test_an_object_is_saved_when_its_state_is_needed(make, line, settings, at_end, saves):
     session = make(until=2, **settings)
+    session.hold(Held())
     line.answers = [Proceed(trial="a", incarnation=0, until=None)]
     for step, saved in enumerate(saves, start=1):
         try:
-            session.report({}, save=lambda: Checkpoint.from_dict({"s": 1}), done=at_end and step == 4)
+            session.report({}, done=at_end and step == 4)
         except Stopped:
             assert step == 4
         assert (line.said[-1].checkpoint is not None) == saved, f"at iteration {step}"
+
+
+def test_code_that_takes_over_in_place_is_not_left(make, line):
+    session = make(until=1)
+    held = Held(config=lambda: session.config)
+    session.hold(held)
+    line.answers = [assignment(incarnation=1, config=cloudpickle.dumps({"lr": 7}), iteration=4)]
+    session.report({})
+    session.report({})
+    assert held.taken == [{"lr": 7}]
+    assert [(said.incarnation, said.iteration) for said in line.said] == [(0, 1), (1, 5)]
+    assert session.unwinding is None
+
+
+def test_code_that_declines_to_take_over_is_left_after_all(make, line):
+    session = make(until=1)
+    session.hold(Held(takes=False))
+    line.answers = [assignment(incarnation=1)]
+    with pytest.raises(Restarted) as restarted:
+        session.report({})
+    assert restarted.value.assignment.incarnation == 1
+    assert session.is_to_restart
 
 
 def test_checkpoints_are_numbered_and_on_disk_when_report_returns(make, line, tmp_path):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-import shutil
 import tempfile
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -74,60 +74,56 @@ def _failed(session: Session, error: BaseException) -> Failed:
 
 
 def _train_object(prepared: Prepared, session: Session) -> None:
-    """The class form: step, report, and at an exploit take over the new state in place if the object can."""
+    """The class form: step and report, until the session says that it is enough."""
     trainable = prepared.build(session.config)
+    held = _HeldObject(trainable, session)
     try:
-        _load(trainable, session)
+        held.load()
+        session.hold(held)
         while True:
-            _step(trainable, session)
+            metrics = trainable.step()
+            session.report(metrics, done=isinstance(metrics, Mapping) and bool(metrics.get("done", False)))
     finally:
+        session.hold(None)
         trainable.cleanup()
 
 
-def _step(trainable: Trainable, session: Session) -> None:
-    metrics = trainable.step()
-    done = isinstance(metrics, Mapping) and bool(metrics.get("done", False))
-    saver = _Saver(trainable)
-    try:
-        session.report(metrics, save=saver.save, done=done)
-    except Restarted as restarted:
-        session.adopt(restarted.assignment)
-        if not trainable.reset_config(session.config):
-            session.leave_for(restarted)
-        trainable.config = session.config
-        _load(trainable, session)
-    finally:
-        saver.discard()
+class _HeldObject:
+    """A class-form object between its session and its state."""
 
-
-def _load(trainable: Trainable, session: Session) -> None:
-    checkpoint = session.checkpoint()
-    if checkpoint is None:
-        return
-    if checkpoint.kind == "dict":
-        trainable.load_checkpoint(checkpoint.to_dict())
-    else:
-        with checkpoint.as_directory() as folder:
-            trainable.load_checkpoint(folder)
-
-
-class _Saver:
-    """Saves a class-form object, through a scratch folder that lasts until the state is stored."""
-
-    def __init__(self, trainable: Trainable) -> None:
+    def __init__(self, trainable: Trainable, session: Session) -> None:
         self._trainable = trainable
-        self._scratch: str | None = None
+        self._session = session
 
-    def save(self) -> Checkpoint:
-        self._scratch = tempfile.mkdtemp(prefix="poptune-save-")
-        state: Any = self._trainable.save_checkpoint(self._scratch)
-        if isinstance(state, Mapping):
-            return Checkpoint.from_dict(dict(state))
-        return Checkpoint.from_directory(self._scratch)
+    @contextmanager
+    def saved(self) -> Iterator[Checkpoint]:
+        """See `InPlace.saved`: the object is given a scratch folder that lasts until its state is stored."""
+        with tempfile.TemporaryDirectory(prefix="poptune-save-", ignore_cleanup_errors=True) as scratch:
+            state: Any = self._trainable.save_checkpoint(scratch)
+            if isinstance(state, Mapping):
+                yield Checkpoint.from_dict(dict(state))
+            else:
+                yield Checkpoint.from_directory(scratch)
 
-    def discard(self) -> None:
-        if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+    def take_over(self) -> bool:
+        """See `InPlace.take_over`."""
+        config = self._session.config
+        if not self._trainable.reset_config(config):
+            return False
+        self._trainable.config = config
+        self.load()
+        return True
+
+    def load(self) -> None:
+        """Bring the object to the state that the session is to go on from, if there is one."""
+        checkpoint = self._session.checkpoint()
+        if checkpoint is None:
+            return
+        if checkpoint.kind == "dict":
+            self._trainable.load_checkpoint(checkpoint.to_dict())
+        else:
+            with checkpoint.as_directory() as folder:
+                self._trainable.load_checkpoint(folder)
 
 
 def _leftovers(before: set[object]) -> bool:

@@ -8,10 +8,11 @@ import os
 import platform
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import cloudpickle
 
@@ -47,6 +48,18 @@ class Restarted(Unwinding):
         self.assignment = assignment
 
 
+class InPlace(Protocol):
+    """Training code that saves itself when asked, and may take over another state without being left."""
+
+    def saved(self) -> AbstractContextManager[Checkpoint]:
+        """Return the present state, which is to be stored before the context ends."""
+        ...
+
+    def take_over(self) -> bool:
+        """Go on from the session's present config and checkpoint; False asks to be entered anew instead."""
+        ...
+
+
 class Session:
     """One trial in a worker, from one assignment to the next."""
 
@@ -57,6 +70,7 @@ class Session:
         self._channel = channel
         self._store = store
         self._unwinding: Unwinding | None = None
+        self._in_place: InPlace | None = None
         self._identity = {
             "trial_id": assignment.trial,
             "pid": os.getpid(),
@@ -100,6 +114,15 @@ class Session:
         """Whether there is any result along the lineage of the trial's state."""
         return self._iteration > 0
 
+    @property
+    def iteration(self) -> int:
+        """The last iteration that was reported along the lineage of the trial's state."""
+        return self._iteration
+
+    def hold(self, code: InPlace | None) -> None:
+        """Have this code asked for its state, and told of another one; ``None`` ends that."""
+        self._in_place = code
+
     def checkpoint(self) -> Checkpoint | None:
         """Return the state that the trial is to go on from."""
         path = self.assignment.checkpoint
@@ -109,7 +132,6 @@ class Session:
         self,
         metrics: Mapping[str, Any],
         checkpoint: Checkpoint | None = None,
-        save: Callable[[], Checkpoint] | None = None,
         *,
         done: bool = False,
     ) -> None:
@@ -118,16 +140,18 @@ class Session:
         Args:
             metrics: What was measured.
             checkpoint: The state to save with it.
-            save: Makes the state, called only if this result needs one (the class form).
             done: Whether the training code says that this is its last result.
         """
         self._leave_if_told()
         row = self._complete(plain_metrics(metrics))
         stop, ends_all = self._stop_reason(row, done=done)
         at_milestone = self._until is not None and is_at_least(row.get(self.terms.time_attr), self._until)
-        if save is not None and self._needs_save(row, at_milestone=at_milestone, stop=bool(stop)):
-            checkpoint = save()
-        number = None if checkpoint is None else self._save(checkpoint)
+        number = None
+        if checkpoint is not None:
+            number = self._save(checkpoint)
+        elif self._in_place is not None and self._needs_save(row, at_milestone=at_milestone, stop=bool(stop)):
+            with self._in_place.saved() as state:
+                number = self._save(state)
         self._advance(row)
         row["done"] = bool(stop)
         waiting = not stop and (at_milestone or self.terms.lockstep)
@@ -171,7 +195,8 @@ class Session:
                 self._until = order.until
                 return True
             case Assignment() if order.trial == self.assignment.trial:
-                self._unwind(Restarted(order))
+                self._go_on_from(order)
+                return True
             case Unwind() if order.trial == self.assignment.trial:
                 self._unwind(Stopped("told to"))
             case Quit():
@@ -184,9 +209,13 @@ class Session:
         mine = self.assignment
         return order.trial == mine.trial and order.incarnation == mine.incarnation
 
-    def leave_for(self, restarted: Restarted) -> NoReturn:
-        """Leave the user's code after all, to be entered anew: it cannot take over a state in place."""
-        self._unwind(restarted)
+    def _go_on_from(self, assignment: Assignment) -> None:
+        """Take over another state: in place if the code can, else by leaving it, to be entered anew."""
+        if self._in_place is not None:
+            self.adopt(assignment)
+            if self._in_place.take_over():
+                return
+        self._unwind(Restarted(assignment))
 
     def _unwind(self, unwinding: Unwinding) -> NoReturn:
         self._unwinding = unwinding

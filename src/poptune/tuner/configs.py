@@ -91,8 +91,9 @@ class CheckpointConfig:
         num_to_keep: How many of each trial's own stay on disk; by default all.
         checkpoint_score_attribute: Keep those with the best value of this metric, instead of the newest.
         checkpoint_score_order: ``"max"`` or ``"min"``: which value is best.
-        checkpoint_frequency: The class form saves every this many iterations; 0 leaves it to milestones.
-        checkpoint_at_end: Whether the class form saves with its last result; by default if it can save.
+        checkpoint_frequency: The class form and ``tune.steps`` save every this many iterations; 0 leaves it
+            to the milestones.
+        checkpoint_at_end: Whether they save with their last result; by default if they can save.
 
     Example:
         >>> import poptune as tune

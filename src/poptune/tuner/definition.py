@@ -204,8 +204,9 @@ def _read_policy(path: Path) -> Schedule:
 
 
 def _can_save(prepared: Prepared) -> bool:
+    """Whether the code can be asked for its state: a function can where it is in the steps form."""
     cls: Any = prepared.trainable
-    return prepared.is_class and cls.save_checkpoint is not Trainable.save_checkpoint
+    return not prepared.is_class or cls.save_checkpoint is not Trainable.save_checkpoint
 
 
 def _executor(chosen: str | Executor) -> Executor:

@@ -2,8 +2,8 @@
 
 import os
 import socket
+from functools import cached_property
 
-import msgspec
 import pytest
 
 from poptune.executors import processes
@@ -16,7 +16,6 @@ from poptune.runtime.protocol import (
     Idle,
     Lost,
     Message,
-    Order,
     Output,
     Proceed,
     Quit,
@@ -25,8 +24,10 @@ from poptune.runtime.protocol import (
     Terms,
     Unwind,
 )
+from poptune.runtime.ring import Ring
 from poptune.runtime.trainable import prepare
-from poptune.runtime.wire import Inbox, framed
+from poptune.runtime.wire import receive_frame
+from poptune.runtime.worker import WorkerChannel
 
 
 class FakeWorker:
@@ -36,26 +37,22 @@ class FakeWorker:
         line, self.stdout, self.stderr = (os.dup(descriptor) for descriptor in descriptors)
         self.key, self.environment = key, environment
         self.line = socket.socket(fileno=line)
-        self.line.setblocking(False)
-        self._inbox = Inbox()
-        self._heard_job = False
+
+    @cached_property
+    def channel(self):
+        (ring,) = receive_frame(self.line, descriptors=1).descriptors
+        try:
+            return WorkerChannel(self.line, Ring(ring))
+        finally:
+            os.close(ring)
 
     def say(self, *messages: Message):
-        self.line.sendall(b"".join(framed(msgspec.msgpack.encode(message)) for message in messages))
+        for message in messages:
+            self.channel.send(message)
 
     def orders(self):
         """What it was told since it was last asked."""
-        try:
-            self._inbox.add(self.line.recv(1 << 20))
-        except BlockingIOError:
-            return []
-        frames = []
-        while (frame := self._inbox.take()) is not None:
-            frames.append(frame)
-        if not self._heard_job:
-            self._heard_job = True
-            frames = frames[1:]
-        return [msgspec.msgpack.decode(frame, type=Order) for frame in frames]
+        return list(iter(self.channel.poll, None))
 
     def close(self):
         self.line.close()

@@ -114,6 +114,7 @@ class Launching:
             ExecutorError: The launcher itself has ended.
         """
         self._repeat_printed()
+        frames: list[bytes] = []
         while select.select([self._line], [], [], 0)[0]:
             try:
                 data = self._line.recv(65536)
@@ -121,9 +122,9 @@ class Launching:
                 data = b""
             if not data:
                 raise ExecutorError(self._obituary())
-            self._inbox.add(data)
+            frames += self._inbox.add(data)
         heard: list[Birth | Death] = []
-        while (frame := self._inbox.take()) is not None:
+        for frame in frames:
             answer = msgspec.msgpack.decode(frame, type=Answer)
             if isinstance(answer, Launched):
                 heard.append(Birth(answer.key, answer.pid))

@@ -10,15 +10,15 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 
 from poptune.errors import ConfigurationError, ExecutorError
 from poptune.executors.base import Work, check_at_least
+from poptune.executors.connection import Connection
 from poptune.executors.gpus import GpuPool, slots_on_gpus, visible_gpus
 from poptune.executors.launching import Launching
-from poptune.executors.printed import Lines
 from poptune.executors.shipping import modules_used, ship
 from poptune.runtime.protocol import (
     Assignment,
@@ -34,9 +34,11 @@ from poptune.runtime.protocol import (
     Returned,
     Unwind,
 )
-from poptune.runtime.wire import Inbox, framed
 from poptune.runtime.worker import Job
 from poptune.types import TrialId
+
+_LOOK_S = 0.05
+"""How long what a worker has said without calling may lie unseen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,26 +95,19 @@ def available_cores() -> int:
 
 @dataclass(slots=True, eq=False)
 class _Worker:
-    """One worker process, seen from the controller."""
+    """One worker process, and what it is doing."""
 
     key: int
-    line: socket.socket
+    connection: Connection
     devices: list[str]
-    streams: dict[str, int]
     assignment: Assignment | None = None
     """What it trains now; ``None`` if it is free."""
     said_for: TrialId | None = None
     """The trial that its latest output is of."""
     pid: int | None = None
-    inbox: Inbox = field(default_factory=Inbox)
-    outbox: bytearray = field(default_factory=bytearray)
-    lines: dict[str, Lines] = field(init=False)
     leaves: bool = False
     """Whether it is leaving its trial's code, or ending: in a moment it is free, or gone."""
     quits: bool = False
-
-    def __post_init__(self) -> None:
-        self.lines = {name: Lines() for name in self.streams}
 
     @property
     def is_free(self) -> bool:
@@ -144,8 +139,6 @@ class ProcessWorkers:
         for source in self._launching.sources:
             self._selector.register(source, selectors.EVENT_READ, self._launching)
         self._gpus = GpuPool(work.terms.resources.get("gpu", 0.0), visible_gpus())
-        self._encode = msgspec.msgpack.Encoder().encode
-        self._decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
         self._workers: dict[int, _Worker] = {}
         self._holder: dict[TrialId, _Worker] = {}
         self._queue: list[Assignment] = []
@@ -191,44 +184,27 @@ class ProcessWorkers:
             self.assign(assignment)
 
     def _order(self, worker: _Worker, order: Order) -> None:
-        worker.outbox += framed(self._encode(order))
+        worker.connection.order(order)
         self._flush(worker)
 
     def _flush(self, worker: _Worker) -> None:
-        """Write what fits into the line; never wait for a worker."""
-        try:
-            while worker.outbox:
-                del worker.outbox[: worker.line.send(worker.outbox)]
-        except BlockingIOError:
-            pass
-        except OSError:
-            worker.outbox.clear()  # it is dead; the launcher will say so
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.outbox else 0)
+        events = worker.connection.flush()
         with contextlib.suppress(KeyError):
-            self._selector.modify(worker.line, events, worker)
+            self._selector.modify(worker.connection.line, events, worker)
 
     def _launch(self) -> _Worker:
-        mine, theirs = socket.socketpair()
-        out, out_end = os.pipe()
-        err, err_end = os.pipe()
-        mine.setblocking(False)
-        os.set_blocking(out, False)
-        os.set_blocking(err, False)
         devices = self._gpus.take()
         environment = {"CUDA_VISIBLE_DEVICES": ",".join(devices)} if devices else {}
-        worker = _Worker(self._next_key, mine, devices, {"stdout": out, "stderr": err})
+        worker = _Worker(self._next_key, Connection(self._job), devices)
         self._next_key += 1
         self._workers[worker.key] = worker
-        self._selector.register(mine, selectors.EVENT_READ, worker)
-        for name, descriptor in worker.streams.items():
+        self._selector.register(worker.connection.line, selectors.EVENT_READ, worker)
+        for name, descriptor in worker.connection.outputs.items():
             self._selector.register(descriptor, selectors.EVENT_READ, (worker, name))
         try:
-            self._launching.launch(worker.key, environment, (theirs.fileno(), out_end, err_end))
+            self._launching.launch(worker.key, environment, worker.connection.their_descriptors)
         finally:
-            theirs.close()
-            os.close(out_end)
-            os.close(err_end)
-        worker.outbox += framed(self._job)
+            worker.connection.let_go_of_theirs()
         self._flush(worker)
         return worker
 
@@ -241,7 +217,12 @@ class ProcessWorkers:
         return messages
 
     def _attend(self, timeout_s: float) -> None:
-        for key, events in self._selector.select(timeout_s):
+        """Wait to be called, and look into all rings: first into those of the workers that did not call.
+
+        So what a worker said before another one called is known when that call is answered.
+        """
+        callers: set[_Worker] = set()
+        for key, events in self._selector.select(min(timeout_s, _LOOK_S)):
             match key.data:
                 case Launching():
                     self._hear_launcher()
@@ -249,9 +230,31 @@ class ProcessWorkers:
                     if events & selectors.EVENT_WRITE:
                         self._flush(worker)
                     if events & selectors.EVENT_READ:
-                        self._hear(worker)
+                        callers.add(worker)
                 case (_Worker() as worker, str() as stream):
                     self._read_output(worker, stream)
+        for worker in callers:
+            self._answer_call(worker)
+        for worker in sorted(self._workers.values(), key=callers.__contains__):
+            self._look(worker)
+
+    def _answer_call(self, worker: _Worker) -> None:
+        if worker.key in self._workers and not worker.connection.was_called():
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(worker.connection.line)
+
+    def _look(self, worker: _Worker) -> bool:
+        """Take in what a worker has said; return whether it had said anything.
+
+        What it had printed before is taken in first, so that it is known which trial has printed it.
+        """
+        if worker.key not in self._workers or not (data := worker.connection.receive()):
+            return False
+        for stream in worker.connection.outputs:
+            self._read_output(worker, stream)
+        for message in worker.connection.messages(data):
+            self._take_message(worker, message)
+        return True
 
     def _hear_launcher(self) -> None:
         for event in self._launching.hear():
@@ -262,30 +265,6 @@ class ProcessWorkers:
                 worker.pid = event.pid
             else:
                 self._bury(worker, _cause_of_death(event.status))
-
-    def _hear(self, worker: _Worker) -> bool:
-        """Take in what a worker has said; return whether there may be more.
-
-        What it had printed before is taken in first, so that it is known which trial has printed it.
-        """
-        if worker.key not in self._workers:
-            return False  # buried earlier in the same turn
-        try:
-            data = worker.line.recv(1 << 20)
-        except BlockingIOError:
-            return False
-        except OSError:
-            data = b""
-        if not data:
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(worker.line)
-            return False
-        for stream in worker.streams:
-            self._read_output(worker, stream)
-        worker.inbox.add(data)
-        while (frame := worker.inbox.take()) is not None:
-            self._take_message(worker, self._decoder.decode(frame))
-        return True
 
     def _take_message(self, worker: _Worker, message: Message) -> None:
         match message:
@@ -319,41 +298,38 @@ class ProcessWorkers:
         self._order(worker, Quit())
 
     def _read_output(self, worker: _Worker, stream: str) -> None:
-        """Take in what a worker has printed: what a pipe can hold, so all that it has printed until now."""
+        """Take in what a worker has printed."""
         if worker.key not in self._workers:
             return
-        try:
-            data = os.read(worker.streams[stream], 65536)
-        except BlockingIOError:
-            return
-        if data:
-            self._repeat(worker, stream, worker.lines[stream].add(data))
-        else:
+        lines = worker.connection.printed(stream)
+        if lines is None:
             with contextlib.suppress(KeyError):
-                self._selector.unregister(worker.streams[stream])
+                self._selector.unregister(worker.connection.outputs[stream])
+        else:
+            self._repeat(worker, lines, stream)
 
     def _finish_lines(self, worker: _Worker) -> None:
-        for stream, lines in worker.lines.items():
-            self._repeat(worker, stream, lines.finish())
+        for stream in worker.connection.outputs:
+            self._repeat(worker, worker.connection.unfinished(stream), stream)
 
-    def _repeat(self, worker: _Worker, stream: str, lines: Sequence[str]) -> None:
+    def _repeat(self, worker: _Worker, lines: Sequence[str], stream: str) -> None:
         if (trial := worker.speaks_for) is not None:
             self._messages.extend(Output(trial=trial, stream=stream, line=line) for line in lines)
 
     def _bury(self, worker: _Worker, cause: str) -> None:
         """A worker has ended: read what it still said, then say that its trial has lost it."""
         worker.quits = True
-        while self._hear(worker):
+        while self._look(worker):
             pass
-        for stream, descriptor in worker.streams.items():
+        connection = worker.connection
+        for stream in connection.outputs:
             self._read_output(worker, stream)
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(descriptor)
-            os.close(descriptor)
         self._finish_lines(worker)
-        with contextlib.suppress(KeyError):
-            self._selector.unregister(worker.line)
-        worker.line.close()
+        sources: list[socket.socket | int] = [connection.line, *connection.outputs.values()]
+        for source in sources:
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(source)
+        connection.close()
         self._gpus.give_back(worker.devices)
         self._workers.pop(worker.key, None)
         if worker.assignment is not None and self._holder.get(worker.assignment.trial) is worker:

@@ -22,21 +22,29 @@ class Inbox:
     """Cuts what arrives on a stream into frames."""
 
     def __init__(self) -> None:
-        self._data = bytearray()
+        self._rest = bytearray()
 
-    def add(self, data: bytes) -> None:
-        self._data += data
+    def add(self, data: bytes) -> list[bytes]:
+        """Take in what has arrived; return the bodies of the frames that it completes."""
+        if self._rest:
+            self._rest += data
+            if not _holds_a_frame(self._rest):
+                return []
+            data, self._rest = bytes(self._rest), bytearray()
+        bodies, place = [], 0
+        while len(data) - place >= HEADER.size:
+            begin = place + HEADER.size
+            end = begin + HEADER.unpack_from(data, place)[0]
+            if end > len(data):
+                break
+            bodies.append(data[begin:end])
+            place = end
+        self._rest += data[place:]
+        return bodies
 
-    def take(self) -> bytes | None:
-        """Return the next whole frame's body, if it is there."""
-        if len(self._data) < HEADER.size:
-            return None
-        end = HEADER.size + HEADER.unpack_from(self._data)[0]
-        if len(self._data) < end:
-            return None
-        body = bytes(self._data[HEADER.size : end])
-        del self._data[:end]
-        return body
+
+def _holds_a_frame(data: bytearray) -> bool:
+    return len(data) >= HEADER.size and len(data) >= HEADER.size + HEADER.unpack_from(data)[0]
 
 
 def framed(body: bytes) -> bytes:

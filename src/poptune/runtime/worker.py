@@ -12,6 +12,8 @@ import signal
 import socket
 import sys
 import threading
+import time
+from collections import deque
 from pathlib import Path
 from typing import NoReturn
 
@@ -26,16 +28,21 @@ from poptune.runtime.protocol import (
     Message,
     Order,
     Quit,
+    Result,
     Terms,
 )
+from poptune.runtime.ring import CAPACITY_BYTES, Ring
 from poptune.runtime.running import run_trial
 from poptune.runtime.session import Session
 from poptune.runtime.trainable import Prepared
-from poptune.runtime.wire import Inbox, framed
+from poptune.runtime.wire import Inbox, framed, receive_frame
+
+_CALL_AFTER_BYTES = CAPACITY_BYTES // 2
+_FULL_PAUSE_S = 0.0005
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """What every worker of an experiment is told first."""
+    """What every worker of an experiment is told first; its ring's descriptor comes along."""
 
     terms: Terms
     trainable: bytes
@@ -43,39 +50,61 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     sys_path: list[str]
 
 
-class SocketChannel:
-    """A worker's end of its line: framed messages over a stream socket."""
+class WorkerChannel:
+    """A worker's end of its line: what it says goes into a ring, what it is told comes over a socket.
 
-    def __init__(self, line: socket.socket) -> None:
+    Of most results the controller need not hear at once. For those that it must, and when the ring fills up,
+    a byte over the socket calls it.
+    """
+
+    def __init__(self, line: socket.socket, ring: Ring) -> None:
         self._line = line
+        self._ring = ring
         self._inbox = Inbox()
-        self._encoder = msgspec.msgpack.Encoder()
+        self._frames: deque[bytes] = deque()
+        self._encode = msgspec.msgpack.Encoder().encode
         self._decoder: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)
+        self._orders_received = 0
+        self._written_since_call = 0
 
     def send(self, message: Message) -> None:
-        body = self._encoder.encode(message)
         if isinstance(message, Idle):
             _flush()  # what comes later is another trial's
+        data = framed(self._encode(message))
+        written = self._ring.write(data)
+        self._written_since_call += written
+        can_wait = type(message) is Result and not (message.waiting or message.stop)
+        if not can_wait or self._written_since_call > _CALL_AFTER_BYTES:
+            self._call()
+        while written < len(data):
+            time.sleep(_FULL_PAUSE_S)
+            written += self._ring.write(data[written:])
+
+    def _call(self) -> None:
+        """Have the controller look into the ring now."""
+        self._written_since_call = 0
         try:
-            self._line.sendall(framed(body))
+            self._line.sendall(b"!")
         except (BrokenPipeError, ConnectionResetError):
             os._exit(0)  # the controller is gone, and with it any use of going on
 
     def receive(self) -> Order:
-        return self._decoder.decode(self.receive_bytes())
-
-    def receive_bytes(self) -> bytes:
-        """Wait for a whole frame."""
-        while (frame := self._inbox.take()) is None:
+        while not self._frames:
             self._fill()
-        return frame
+        return self._take()
 
     def poll(self) -> Order | None:
-        while (frame := self._inbox.take()) is None:
+        if self._ring.orders == self._orders_received:
+            return None
+        while not self._frames:
             if not select.select([self._line], [], [], 0)[0]:
                 return None
             self._fill()
-        return self._decoder.decode(frame)
+        return self._take()
+
+    def _take(self) -> Order:
+        self._orders_received += 1
+        return self._decoder.decode(self._frames.popleft())
 
     def abandon(self, idle: Idle) -> NoReturn:
         self.send(idle)
@@ -88,7 +117,7 @@ class SocketChannel:
             data = b""
         if not data:
             os._exit(0)
-        self._inbox.add(data)
+        self._frames.extend(self._inbox.add(data))
 
 
 def _flush() -> None:
@@ -113,8 +142,13 @@ def _work(line: socket.socket) -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):
             stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    channel = SocketChannel(line)
-    job = msgspec.msgpack.decode(channel.receive_bytes(), type=Job)
+    first = receive_frame(line, descriptors=1)
+    if first is None:
+        return
+    (descriptor,) = first.descriptors
+    channel = WorkerChannel(line, Ring(descriptor))
+    os.close(descriptor)
+    job = msgspec.msgpack.decode(first.body, type=Job)
     sys.path[:] = job.sys_path
     store = DirectoryStore(Path(job.terms.experiment_path))
     prepared: Prepared | None = None

@@ -321,7 +321,7 @@ def test_time_that_was_waited_does_not_count(make, line):
     session = make(until=1)
     clock = FakeClock()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("poptune.runtime.session.time.perf_counter", clock)
+        patch.setattr("poptune.runtime.standing.time.perf_counter", clock)
         session.adopt(assignment(until=1))
         clock.now_s += 3.0
 

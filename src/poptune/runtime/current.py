@@ -19,7 +19,12 @@ def enter(session: Session | None) -> None:
     _current = session
 
 
-def _session(asker: str) -> Session:
+def session(asker: str) -> Session:
+    """Return the session of the running trial.
+
+    Args:
+        asker: Who needs it, for the error if there is none.
+    """
     if _current is None:
         raise TrainableError(
             f"{asker} works inside a trial only, and no trial runs here: pass the function to "
@@ -53,7 +58,7 @@ def report(metrics: Mapping[str, Any], *, checkpoint: Checkpoint | None = None) 
         ...     for step in range(3):
         ...         tune.report({"loss": config["lr"] / (step + 1)})
     """
-    _session("report()").report(metrics, checkpoint)
+    session("report()").report(metrics, checkpoint)
 
 
 def get_checkpoint() -> Checkpoint | None:
@@ -69,7 +74,7 @@ def get_checkpoint() -> Checkpoint | None:
         ...     if checkpoint := tune.get_checkpoint():
         ...         step = checkpoint.to_dict()["step"]
     """
-    return _session("get_checkpoint()").checkpoint()
+    return session("get_checkpoint()").checkpoint()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,15 +124,15 @@ def get_context() -> TrialContext:
         >>> def train(config):
         ...     print(tune.get_context().get_trial_name())
     """
-    session = _session("get_context()")
-    assignment = session.assignment
+    here = session("get_context()")
+    assignment = here.assignment
     return TrialContext(
         trial_id=assignment.trial,
         trial_name=assignment.name,
         trial_tag=assignment.tag,
-        trial_dir=str(session.folder),
-        experiment_name=session.terms.experiment_name,
-        experiment_path=session.terms.experiment_path,
+        trial_dir=str(here.folder),
+        experiment_name=here.terms.experiment_name,
+        experiment_path=here.terms.experiment_path,
         seed=assignment.seed,
-        trial_resources=session.terms.resources,
+        trial_resources=here.terms.resources,
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from poptune.errors import TrainableError
 
 _LARGEST = 2**63
+_PLAIN = frozenset({float, str, bool, type(None)})
 
 
 def plain_metrics(metrics: object) -> dict[str, Any]:
@@ -17,11 +17,18 @@ def plain_metrics(metrics: object) -> dict[str, Any]:
     Raises:
         TrainableError: ``metrics`` is no dict with string keys, or a value is of no kind that can be kept.
     """
-    if not isinstance(metrics, Mapping):
+    if type(metrics) is not dict and not isinstance(metrics, Mapping):
         raise TrainableError(
             f'report() takes a dict of metrics, got {metrics!r}: write, for example, report({{"loss": loss}})'
         )
-    return {_key(key): _plain(value, str(key)) for key, value in metrics.items()}
+    row: dict[str, Any] = {}
+    for key, value in metrics.items():
+        kind = type(value)
+        if type(key) is str and (kind in _PLAIN or (kind is int and -_LARGEST <= value < _LARGEST)):
+            row[key] = value
+        else:
+            row[_key(key)] = _plain(value, str(key))
+    return row
 
 
 def _key(key: object) -> str:
@@ -32,7 +39,7 @@ def _key(key: object) -> str:
 
 def _plain(value: Any, path: str) -> Any:
     kind = type(value)
-    if value is None or kind is bool or kind is float or kind is str:
+    if kind in _PLAIN:
         return value
     if kind is int:
         return value if -_LARGEST <= value < _LARGEST else float(value)
@@ -58,4 +65,4 @@ def _from_array(value: Any, path: str) -> Any:
 
 def is_at_least(value: object, threshold: float) -> bool:
     """Whether a metric is a number that has reached a threshold; NaN never has."""
-    return isinstance(value, int | float) and not math.isnan(value) and value >= threshold
+    return isinstance(value, (int, float)) and value >= threshold

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import math
-import os
-import platform
-import socket
-import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
@@ -18,7 +11,6 @@ import cloudpickle
 
 from poptune.checkpoints import Checkpoint, CheckpointStore
 from poptune.errors import TrainableError
-from poptune.runtime.metrics import is_at_least, plain_metrics
 from poptune.runtime.protocol import (
     Assignment,
     Channel,
@@ -30,6 +22,7 @@ from poptune.runtime.protocol import (
     Terms,
     Unwind,
 )
+from poptune.runtime.standing import Standing
 
 
 class Unwinding(BaseException):
@@ -69,30 +62,17 @@ class Session:
         self.terms = terms
         self._channel = channel
         self._store = store
-        self._unwinding: Unwinding | None = None
         self._in_place: InPlace | None = None
-        self._identity = {
-            "trial_id": assignment.trial,
-            "pid": os.getpid(),
-            "hostname": platform.node(),
-            "node_ip": _node_ip(),
-        }
         self.adopt(assignment)
 
     def adopt(self, assignment: Assignment) -> None:
         """Stand where the assignment says, from now on."""
         self.assignment = assignment
         self.config: dict[str, Any] = cloudpickle.loads(assignment.config)
-        self._unwinding = None
-        self._swallowed = 0
-        self._until = assignment.until
-        self._iteration = assignment.iteration
-        self._age = assignment.age
-        self._time_total_s = assignment.time_total_s
+        self._standing = Standing(self.terms, assignment)
         self._next_save = assignment.next_save
-        self._since_restore = 0
-        self._time_since_restore_s = 0.0
-        self._began_s = time.perf_counter()
+        self._unwinding: Unwinding | None = None
+        self._swallowed = 0
 
     @property
     def folder(self) -> Path:
@@ -112,12 +92,12 @@ class Session:
     @property
     def has_reported(self) -> bool:
         """Whether there is any result along the lineage of the trial's state."""
-        return self._iteration > 0
+        return self._standing.iteration > 0
 
     @property
     def iteration(self) -> int:
         """The last iteration that was reported along the lineage of the trial's state."""
-        return self._iteration
+        return self._standing.iteration
 
     def hold(self, code: InPlace | None) -> None:
         """Have this code asked for its state, and told of another one; ``None`` ends that."""
@@ -142,24 +122,28 @@ class Session:
             checkpoint: The state to save with it.
             done: Whether the training code says that this is its last result.
         """
-        self._leave_if_told()
-        row = self._complete(plain_metrics(metrics))
-        stop, ends_all = self._stop_reason(row, done=done)
-        at_milestone = self._until is not None and is_at_least(row.get(self.terms.time_attr), self._until)
+        if self._unwinding is not None:
+            self._leave_again()
+        while (order := self._channel.poll()) is not None:
+            self._obey(order)
+        standing = self._standing
+        row = standing.next_row(metrics)
+        stop, ends_all = standing.stop_reason(row, done=done)
+        at_milestone = standing.is_at_milestone(row)
         number = None
         if checkpoint is not None:
             number = self._save(checkpoint)
         elif self._in_place is not None and self._needs_save(row, at_milestone=at_milestone, stop=bool(stop)):
             with self._in_place.saved() as state:
                 number = self._save(state)
-        self._advance(row)
+        standing.advance(row)
         row["done"] = bool(stop)
         waiting = not stop and (at_milestone or self.terms.lockstep)
         self._channel.send(
             Result(
                 trial=self.assignment.trial,
                 incarnation=self.assignment.incarnation,
-                iteration=self._iteration,
+                iteration=standing.iteration,
                 metrics=row,
                 checkpoint=number,
                 waiting=waiting,
@@ -171,18 +155,17 @@ class Session:
             self._unwind(Stopped(stop))
         if waiting:
             self._wait()
-        self._began_s = time.perf_counter()
+        self._standing.begin_iteration()
 
-    def _leave_if_told(self) -> None:
-        if self._unwinding is not None:
-            self._swallowed += 1
-            if self._swallowed > 1:
-                self._channel.abandon(
-                    Idle(trial=self.assignment.trial, reusable=False, replace=self.is_to_restart)
-                )
-            raise self._unwinding
-        while (order := self._channel.poll()) is not None:
-            self._obey(order)
+    def _leave_again(self) -> NoReturn:
+        """The code has caught the exception that was to end it: raise it once more, then give up."""
+        assert self._unwinding is not None
+        self._swallowed += 1
+        if self._swallowed > 1:
+            self._channel.abandon(
+                Idle(trial=self.assignment.trial, reusable=False, replace=self.is_to_restart)
+            )
+        raise self._unwinding
 
     def _wait(self) -> None:
         while not self._obey(self._channel.receive()):
@@ -192,7 +175,7 @@ class Session:
         """Carry out an order; return whether the trial may go on. An order for another trial is late."""
         match order:
             case Proceed() if self._is_mine(order):
-                self._until = order.until
+                self._standing.until = order.until
                 return True
             case Assignment() if order.trial == self.assignment.trial:
                 self._go_on_from(order)
@@ -221,63 +204,13 @@ class Session:
         self._unwinding = unwinding
         raise unwinding
 
-    def _complete(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Add what every result has, and check what the run depends on."""
-        now = time.time()
-        elapsed = time.perf_counter() - self._began_s
-        reported = set(row)
-        row |= self._identity
-        row["training_iteration"] = self._iteration + 1
-        row["time_total_s"] = self._time_total_s + elapsed
-        row["time_this_iter_s"] = elapsed
-        row["timestamp"] = int(now)
-        row["date"] = datetime.fromtimestamp(now).astimezone().strftime("%Y-%m-%d_%H-%M-%S")
-        row["iterations_since_restore"] = self._since_restore + 1
-        row["time_since_restore"] = self._time_since_restore_s + elapsed
-        self._check_required(row, reported)
-        self._check_time(row)
-        return row
-
-    def _advance(self, row: dict[str, Any]) -> None:
-        """Stand where a result stands that is complete and about to be sent."""
-        self._iteration = row["training_iteration"]
-        self._time_total_s = row["time_total_s"]
-        self._since_restore = row["iterations_since_restore"]
-        self._time_since_restore_s = row["time_since_restore"]
-        self._age = row.get(self.terms.time_attr, self._age)
-
-    def _check_required(self, row: dict[str, Any], reported: set[str]) -> None:
-        if not self.terms.require_attrs:
-            return
-        for key in (self.terms.metric, self.terms.time_attr):
-            if key is not None and key not in row:
-                raise TrainableError(
-                    f"The result lacks {key!r}, which the scheduler reads; it has the keys "
-                    f"{sorted(reported)}: report({{{key!r}: ...}}), or name one of these keys instead"
-                )
-
-    def _check_time(self, row: dict[str, Any]) -> None:
-        name = self.terms.time_attr
-        age = row.get(name, self._age)
-        if not isinstance(age, int | float) or not self._age <= age < math.inf:
-            raise TrainableError(
-                f"{name!r} measures progress, so it must be a number that never falls, got {age!r} after "
-                f"{self._age!r}: report a counter, and restore it from the checkpoint"
-            )
-
-    def _stop_reason(self, row: dict[str, Any], *, done: bool) -> tuple[str, bool]:
-        for key, threshold in self.terms.stop_population.items():
-            if is_at_least(row.get(key), threshold):
-                return f"{key} reached {threshold:g}, which ends the population", True
-        for key, threshold in self.terms.stop.items():
-            if is_at_least(row.get(key), threshold):
-                return f"{key} reached {threshold:g}", False
-        return ("the trainable said that it is done" if done else ""), False
-
     def _needs_save(self, row: dict[str, Any], *, at_milestone: bool, stop: bool) -> bool:
         terms = self.terms
-        due = terms.checkpoint_frequency and row["training_iteration"] % terms.checkpoint_frequency == 0
-        return bool(due or (at_milestone and terms.save_at_milestones) or (stop and terms.checkpoint_at_end))
+        return (
+            self._standing.is_save_due(row)
+            or (at_milestone and terms.save_at_milestones)
+            or (stop and terms.checkpoint_at_end)
+        )
 
     def _save(self, checkpoint: Checkpoint) -> int:
         if not isinstance(checkpoint, Checkpoint):
@@ -289,11 +222,3 @@ class Session:
         self._next_save += 1
         self._store.save(checkpoint, folder=self.assignment.folder, number=number)
         return number
-
-
-@functools.cache  # a name server may take seconds to answer
-def _node_ip() -> str:
-    try:
-        return socket.gethostbyname(socket.gethostname())
-    except OSError:
-        return "127.0.0.1"

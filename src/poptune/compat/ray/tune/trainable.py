@@ -41,7 +41,7 @@ class Trainable(poptune.Trainable):
     @property
     def iteration(self) -> int:
         """How many iterations lie behind the trial's present state; in the first ``step`` it is 0."""
-        return current._session("Trainable.iteration")._iteration  # noqa: SLF001 - no public name tells it yet
+        return current.session("Trainable.iteration").iteration
 
     @property
     def training_iteration(self) -> int:

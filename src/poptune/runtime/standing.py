@@ -1,0 +1,128 @@
+"""Where a trial stands: what is added to its next result, and whether that is its last or a milestone."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import platform
+import socket
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from poptune.errors import TrainableError
+from poptune.runtime.metrics import is_at_least, plain_metrics
+from poptune.runtime.protocol import Assignment, Terms
+
+
+class Standing:
+    """A trial's progress along the lineage of its state, from one assignment on."""
+
+    def __init__(self, terms: Terms, assignment: Assignment) -> None:
+        self._terms = terms
+        self.iteration = assignment.iteration
+        """The last iteration that was reported."""
+        self.until = assignment.until
+        """The next milestone."""
+        self._age = assignment.age
+        self._time_total_s = assignment.time_total_s
+        self._iterations_since_restore = 0
+        self._time_since_restore_s = 0.0
+        self._thresholds = [
+            *((key, least, True) for key, least in terms.stop_population.items()),
+            *((key, least, False) for key, least in terms.stop.items()),
+        ]
+        self._identity = {
+            "trial_id": assignment.trial,
+            "pid": os.getpid(),
+            "hostname": platform.node(),
+            "node_ip": _node_ip(),
+        }
+        self.begin_iteration()
+
+    def begin_iteration(self) -> None:
+        """Count time from now on: what the trial has waited is not its own."""
+        self._began_s = time.perf_counter()
+
+    def next_row(self, metrics: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the next result as it is kept: plain values, and what every result has.
+
+        Raises:
+            TrainableError: It cannot be kept, or it lacks what the run depends on.
+        """
+        row = plain_metrics(metrics)
+        own = len(row)
+        elapsed_s = time.perf_counter() - self._began_s
+        row |= self._identity
+        row["training_iteration"] = self.iteration + 1
+        row["time_total_s"] = self._time_total_s + elapsed_s
+        row["time_this_iter_s"] = elapsed_s
+        row["timestamp"] = timestamp = int(time.time())
+        row["date"] = _date(timestamp)
+        row["iterations_since_restore"] = self._iterations_since_restore + 1
+        row["time_since_restore"] = self._time_since_restore_s + elapsed_s
+        if self._terms.require_attrs:
+            self._check_required(row, own)
+        self._check_time(row)
+        return row
+
+    def _check_required(self, row: dict[str, Any], own: int) -> None:
+        for key in (self._terms.metric, self._terms.time_attr):
+            if key is not None and key not in row:
+                raise TrainableError(
+                    f"The result lacks {key!r}, which the scheduler reads; it has the keys "
+                    f"{sorted([*row][:own])}: report({{{key!r}: ...}}), or name one of these keys instead"
+                )
+
+    def _check_time(self, row: dict[str, Any]) -> None:
+        name = self._terms.time_attr
+        age = row.get(name, self._age)
+        if not isinstance(age, (int, float)) or not self._age <= age < math.inf:
+            raise TrainableError(
+                f"{name!r} measures progress, so it must be a number that never falls, got {age!r} after "
+                f"{self._age!r}: report a counter, and restore it from the checkpoint"
+            )
+
+    def is_at_milestone(self, row: dict[str, Any]) -> bool:
+        """Whether the trial must check in with this result."""
+        return self.until is not None and is_at_least(row.get(self._terms.time_attr), self.until)
+
+    def stop_reason(self, row: dict[str, Any], *, done: bool) -> tuple[str, bool]:
+        """Return why this is the last result, or nothing, and whether it ends the population.
+
+        Args:
+            row: The result.
+            done: Whether the training code says that this is its last.
+        """
+        for key, least, ends_all in self._thresholds:
+            if is_at_least(row.get(key), least):
+                return f"{key} reached {least:g}{', which ends the population' if ends_all else ''}", ends_all
+        return ("the trainable said that it is done" if done else ""), False
+
+    def is_save_due(self, row: dict[str, Any]) -> bool:
+        """Whether the result's iteration is one of those that are saved."""
+        frequency = self._terms.checkpoint_frequency
+        return bool(frequency) and row["training_iteration"] % frequency == 0
+
+    def advance(self, row: dict[str, Any]) -> None:
+        """Stand where a result stands that is complete and about to be sent."""
+        self.iteration = row["training_iteration"]
+        self._time_total_s = row["time_total_s"]
+        self._iterations_since_restore = row["iterations_since_restore"]
+        self._time_since_restore_s = row["time_since_restore"]
+        self._age = row.get(self._terms.time_attr, self._age)
+
+
+@functools.lru_cache(maxsize=1)  # a loop may report many times a second
+def _date(timestamp: int) -> str:
+    return datetime.fromtimestamp(timestamp).astimezone().strftime("%Y-%m-%d_%H-%M-%S")
+
+
+@functools.cache  # a name server may take seconds to answer
+def _node_ip() -> str:
+    try:
+        return socket.gethostbyname(socket.gethostname())
+    except OSError:
+        return "127.0.0.1"

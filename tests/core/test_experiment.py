@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from poptune.core.commands import Delete, Proceed, Release, Start, Warn
 from poptune.core.events import (
@@ -42,7 +43,7 @@ class Copies:
 
     donors: Mapping[int, int] = field(default_factory=dict)
 
-    def donor(self, trial, ranking, rng):
+    def donor(self, trial, ranking, draw):
         index = T.index(trial)
         return T[self.donors[index]] if index in self.donors else None
 

@@ -15,7 +15,7 @@ IMPURE = {
     *("asyncio", "concurrent", "datetime", "io", "logging", "multiprocessing", "os", "pathlib", "pickle"),
     *("random", "secrets", "shutil", "signal", "socket", "sqlite3", "subprocess", "tempfile", "threading"),
     *("time", "uuid", "warnings"),
-    *("cloudpickle", "jax", "matplotlib", "msgspec", "pandas", "ray", "rich", "torch"),
+    *("cloudpickle", "jax", "matplotlib", "pandas", "ray", "rich", "torch"),
 }
 IMPURE_ROOMS = {
     *("checkpoints", "controller", "executors", "journal", "loggers", "notices", "plots", "progress"),

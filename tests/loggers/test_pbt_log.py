@@ -159,7 +159,7 @@ def test_exploits_of_one_round_all_start_from_the_files_before_it(shown) -> None
     class Ring:
         """Each copies the next: what one becomes must not be what another copies."""
 
-        def donor(self, trial, ranking, rng):
+        def donor(self, trial, ranking, draw):
             return T[(T.index(trial) + 1) % 3]
 
     logged = Logged(shown, [{"lr": 0.1 * (index + 1)} for index in range(3)], exploit=Ring())

@@ -2,11 +2,11 @@
 
 import math
 from collections import Counter, defaultdict
-from dataclasses import replace
 
 import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
 from poptune.core.events import (
     Planned,

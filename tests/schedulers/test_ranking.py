@@ -36,7 +36,9 @@ def _view(member: Member) -> Any:
 
 
 def names(ranked: Ranking, count: int) -> list[str]:
-    return [rank.trial for rank in ranked.highest(count)]
+    """The best ``count``, without any whose score is not finite."""
+    lowest = max(len(ranked) - count, ranked.first_finite)
+    return [ranked.at(position) for position in range(lowest, len(ranked))]
 
 
 def test_higher_scores_stand_higher_and_ties_stand_by_index() -> None:

@@ -5,14 +5,13 @@ Each carries the trial's incarnation, so that doing it twice, or too late, is se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from poptune.core.scheduler import CheckpointRef
 from poptune.types import Config, TrialId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class Start(Struct, frozen=True, kw_only=True):
     """Enter the trial's training code anew, in any worker (for a resident trial: in its own)."""
 
     trial: TrialId
@@ -26,8 +25,7 @@ class Start:
     """Whether the trial is suspended in a worker now, and goes on from ``checkpoint`` there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proceed:
+class Proceed(Struct, frozen=True, kw_only=True):
     """Let a trial that waits inside ``report()`` go on with the state it has."""
 
     trial: TrialId
@@ -35,22 +33,19 @@ class Proceed:
     until: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class Release(Struct, frozen=True, kw_only=True):
     """Unwind a trial's training code and free its worker."""
 
     trial: TrialId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delete:
+class Delete(Struct, frozen=True, kw_only=True):
     """Remove a checkpoint that nothing needs any more."""
 
     checkpoint: CheckpointRef
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Warn:
+class Warn(Struct, frozen=True, kw_only=True):
     """Tell the user."""
 
     message: str

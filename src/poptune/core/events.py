@@ -6,14 +6,13 @@ journals before anybody acts on it. The state of an experiment is the fold of bo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from poptune.core.scheduler import Plan
 from poptune.types import CheckpointId, Config, Metrics, Mode, TrialId, TrialStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrialSpec:
+class TrialSpec(Struct, frozen=True, kw_only=True):
     """What a trial is before it has trained: its names and its sampled config."""
 
     id: TrialId
@@ -27,8 +26,7 @@ class TrialSpec:
     config: Config
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Created:
+class Created(Struct, frozen=True, kw_only=True):
     """The experiment begins. Always the first record."""
 
     time_s: float
@@ -41,8 +39,7 @@ class Created:
     trials: tuple[TrialSpec, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reported:
+class Reported(Struct, frozen=True, kw_only=True):
     """A trial reported a result, and perhaps saved a checkpoint with it."""
 
     time_s: float
@@ -60,8 +57,7 @@ class Reported:
     """Whether that was said by the controller, so that the trial itself does not know of it yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Returned:
+class Returned(Struct, frozen=True, kw_only=True):
     """A trial's training function came to its end."""
 
     time_s: float
@@ -69,8 +65,7 @@ class Returned:
     incarnation: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
+class Failed(Struct, frozen=True, kw_only=True):
     """A trial raised an exception, or its worker died."""
 
     time_s: float
@@ -80,46 +75,40 @@ class Failed:
     """The traceback, or what became of the worker."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PopulationStopped:
+class PopulationStopped(Struct, frozen=True, kw_only=True):
     """Everything is to end now: a time budget is spent, or ``stop_population_at`` was reached."""
 
     time_s: float
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResidentsLimited:
+class ResidentsLimited(Struct, frozen=True, kw_only=True):
     """From now on at most this many trials may be held in memory."""
 
     time_s: float
     limit: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resumed:
+class Resumed(Struct, frozen=True, kw_only=True):
     """A new controller has taken over; no trial of the old one is alive."""
 
     time_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class Planned(Struct, frozen=True, kw_only=True):
     """The scheduler has decided. Never decided again: a fold takes the plan as it stands."""
 
     plan: Plan
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restarted:
+class Restarted(Struct, frozen=True, kw_only=True):
     """A trial goes back to its checkpoint; what it reported after that will be reported again."""
 
     trial: TrialId
     cause: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class Left(Struct, frozen=True, kw_only=True):
     """A trial has left the population for good."""
 
     trial: TrialId
@@ -127,15 +116,13 @@ class Left:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forgotten:
+class Forgotten(Struct, frozen=True, kw_only=True):
     """Checkpoints that retention gave up."""
 
     checkpoints: tuple[CheckpointId, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completed:
+class Completed(Struct, frozen=True, kw_only=True):
     """The experiment is over. Always the last record."""
 
     time_s: float

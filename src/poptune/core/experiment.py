@@ -36,6 +36,8 @@ from poptune.core.slots import Slots
 from poptune.errors import InternalError
 from poptune.types import TrialId, TrialStatus
 
+_FROM_A_TRIAL = (Reported, Returned, Failed)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -98,14 +100,19 @@ class Experiment:
         """Take over one journaled record; decides nothing and commands nothing."""
         self.population.apply(event)
         match event:
+            case Reported():
+                self.state = self.scheduler.fold(self.state, event, self.population)
+                trial = self.population[event.trial]
+                if trial.arrived or event.checkpoint is not None:
+                    self._settle(trial)
             case Created(trials=trials):
                 self.state = self.scheduler.init(trials)
                 self._live = {trial.id for trial in trials}
-            case Reported(trial=trial) | Restarted(trial=trial) | Left(trial=trial):
+            case Restarted(trial=trial_id) | Left(trial=trial_id):
                 self.state = self.scheduler.fold(self.state, event, self.population)
                 if isinstance(event, Left):
-                    self._live.discard(trial)
-                self._settle(self.population[trial])
+                    self._live.discard(trial_id)
+                self._settle(self.population[trial_id])
             case Planned(plan=plan):
                 self.state = self.scheduler.fold(self.state, event, self.population)
                 for decision in plan.decisions:
@@ -124,6 +131,20 @@ class Experiment:
         if self._is_stale(event):
             return self._step
         self._record(event)
+        if not self._asks_for_nothing(event):
+            self._respond(event)
+        return self._step
+
+    def _asks_for_nothing(self, event: Input) -> bool:
+        """Whether this is a result between milestones, as almost all inputs are."""
+        return (
+            isinstance(event, Reported)
+            and not (event.waiting or event.stop)
+            and event.checkpoint is None
+            and not self.population[event.trial].arrived
+        )
+
+    def _respond(self, event: Input) -> None:
         match event:
             case Created(trials=trials):
                 self._decide(Ready(cause="start", trials=tuple(trial.id for trial in trials)))
@@ -145,7 +166,6 @@ class Experiment:
         self._open_barriers()
         self._dispatch()
         self._clean()
-        return self._step
 
     def _record(self, event: Event) -> None:
         self.fold(event)
@@ -153,7 +173,7 @@ class Experiment:
 
     def _is_stale(self, event: Input) -> bool:
         """Whether a message is from a worker that the trial no longer belongs to."""
-        if not isinstance(event, Reported | Returned | Failed):
+        if not isinstance(event, _FROM_A_TRIAL):
             return False
         trial = self.population[event.trial]
         if event.incarnation > trial.incarnation:

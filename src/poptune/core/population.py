@@ -25,6 +25,9 @@ from poptune.core.events import (
 from poptune.core.scheduler import CheckpointRef, Decision, Load, Run
 from poptune.types import CheckpointId, Config, Metrics, TrialId, TrialStatus
 
+_NUMBER = (int, float)
+"""Given as a tuple, since `int | float` would be built anew at each result."""
+
 
 class TrialView(Protocol):
     """One trial as schedulers and observers see it."""
@@ -146,13 +149,13 @@ class Population:
     def apply(self, event: Event) -> None:
         """Fold one record."""
         match event:
-            case Created():
-                self._create(event)
             case Reported():
                 self._report(event)
             case Planned(plan=plan):
                 for decision in plan.decisions:
                     self._decide(decision)
+            case Created():
+                self._create(event)
             case Failed():
                 trial = self._by_id[event.trial]
                 trial.failures += 1
@@ -182,26 +185,27 @@ class Population:
 
     def _report(self, event: Reported) -> None:
         assert self.created is not None
-        trial = self._by_id[event.trial]
+        trial, metrics = self._by_id[event.trial], event.metrics
         trial.reports += 1
         trial.iteration = event.iteration
-        trial.metrics = event.metrics
-        trial.age = _number(event.metrics.get(self.created.time_attr), default=trial.age)
-        trial.time_total_s = _number(event.metrics.get("time_total_s"), default=trial.time_total_s)
-        trial.score = self.score(event.metrics, default=trial.score)
-        trial.last_score = self.score(event.metrics, default=trial.last_score)
+        trial.metrics = metrics
+        trial.age = _number(metrics.get(self.created.time_attr), default=trial.age)
+        trial.time_total_s = _number(metrics.get("time_total_s"), default=trial.time_total_s)
+        if (score := self._score(metrics)) is not None:
+            trial.score = trial.last_score = score
         if event.checkpoint is not None:
             trial.saves = event.checkpoint
             trial.checkpoint = self._reference(trial, event.checkpoint)
             trial.saved.append(trial.checkpoint)
-        trial.arrived = trial.run.until is not None and trial.age >= trial.run.until
+        until = trial.run.until
+        trial.arrived = until is not None and trial.age >= until
 
-    def score(self, metrics: Metrics, *, default: float | None = None) -> float | None:
-        """Return the metric of a result so that larger is better, or the default where it has none."""
+    def _score(self, metrics: Metrics) -> float | None:
+        """Return the metric of a result so that larger is better; ``None`` where it has none."""
         assert self.created is not None
         value = metrics.get(self.created.metric) if self.created.metric else None
-        if not isinstance(value, int | float):
-            return default
+        if not isinstance(value, _NUMBER):
+            return None
         return -float(value) if self.created.mode == "min" else float(value)
 
     def _reference(self, trial: Trial, number: int) -> CheckpointRef:
@@ -263,4 +267,4 @@ class Population:
 
 
 def _number(value: object, *, default: float) -> float:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else default
+    return float(value) if isinstance(value, _NUMBER) and math.isfinite(value) else default

@@ -6,8 +6,9 @@ Barriers, slots, pins, retries and restarts are the machine's business and are w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
+
+from msgspec import Struct, field
 
 from poptune.types import CheckpointId, Config, Mode, TrialId
 
@@ -21,8 +22,7 @@ Random = Callable[[str, TrialId], "np.random.Generator"]
 """``random(purpose, trial)``: a generator that no other draw can shift."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointRef:
+class CheckpointRef(Struct, frozen=True, kw_only=True):
     """A journaled checkpoint: which state it is, and where its trial stood when it was saved."""
 
     id: CheckpointId
@@ -39,13 +39,11 @@ class CheckpointRef:
     """How many results its trial had reported, this one included."""
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(Struct, frozen=True):
     """Go on with the state that the trial has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(Struct, frozen=True):
     """Go on from a checkpoint that existed before the plan."""
 
     checkpoint: CheckpointRef
@@ -54,8 +52,7 @@ class Load:
 Source = Keep | Load
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(Struct, frozen=True, kw_only=True):
     """Train until the time attribute reaches ``until`` (``None``: to the end), then check in.
 
     Trials bound for the same ``barrier`` are decided together, when all of them that still live have arrived.
@@ -67,13 +64,11 @@ class Run:
     """Whether it first gives its slot to a trial in line that is a whole stretch behind, if there is one."""
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """Train no further."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """What one trial does next.
 
     DESIGN's words label these: Continue = Keep, Exploit = Load of another's checkpoint, Perturb = Load of
@@ -93,8 +88,7 @@ class Decision:
     """What a reader of the journal, or a later fold, needs beyond the rest."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """One answer of a scheduler: a decision for each ready trial."""
 
     decisions: tuple[Decision, ...]
@@ -102,16 +96,14 @@ class Plan:
     """Told to the user once each."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
+class Ready(Struct, frozen=True, kw_only=True):
     """Which trials await a decision, and why."""
 
     cause: Literal["start", "milestone"]
     trials: tuple[TrialId, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Needs:
+class Needs(Struct, frozen=True, kw_only=True):
     """What a scheduler reads from every result."""
 
     time_attr: str = "training_iteration"

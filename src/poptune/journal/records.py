@@ -8,7 +8,6 @@ a tag is written as ``{"$dict": [[key, value], ...]}``.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -108,8 +107,8 @@ def _pack(value: Any, objects: Objects) -> Any:
         return {"$tuple": [_pack(item, objects) for item in value]}
     if (plain := _plain(value)) is not value:
         return _pack(plain, objects)
-    if kind in _PLAIN_DATACLASSES:
-        return {field.name: _pack(getattr(value, field.name), objects) for field in dataclasses.fields(value)}
+    if kind in _STRUCTS:
+        return {name: _pack(getattr(value, name), objects) for name in kind.__struct_fields__}
     if isinstance(value, TrialStatus):
         return value.value
     return {"$object": objects.number(value), "text": _pack(repr(value)[:200], objects)}
@@ -167,7 +166,7 @@ def _unpack(value: Any, objects: Objects) -> Any:
     return {key: _unpack(item, objects) for key, item in value.items()}
 
 
-_PLAIN_DATACLASSES: frozenset[type[Any]] = frozenset(
+_STRUCTS: frozenset[type[Any]] = frozenset(
     {*_KINDS.values(), TrialSpec, Plan, Decision, Run, End, Keep, Load, CheckpointRef}
 )
 

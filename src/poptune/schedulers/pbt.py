@@ -148,13 +148,8 @@ class PopulationBasedTraining:
         event: Reported | Planned | Restarted | Left,
         population: PopulationView,
     ) -> Ranking:
-        moved = (
-            [decision.trial for decision in event.plan.decisions]
-            if isinstance(event, Planned)
-            else [event.trial]
-        )
-        for trial in moved:
-            state.update(population[trial])
+        if not isinstance(event, Planned):  # a plan changes nobody's last score
+            state.update(population[event.trial])
         return state
 
     def decide(self, state: Ranking, population: PopulationView, ready: Ready, random: Random) -> Plan:
@@ -191,7 +186,7 @@ class PopulationBasedTraining:
         """Return what a trial at its milestone does, and a warning for the user, if any."""
         trial = population[trial_id]
         exploit = self.exploit or Truncation(quantile_fraction=self.quantile_fraction)
-        donor_id = exploit.donor(trial_id, ranking, random("donor", trial_id))
+        donor_id = exploit.donor(trial_id, ranking, lambda: random("donor", trial_id))
         if donor_id is None:
             return self._go_on(trial, "not among the lowest"), ""
         donor = population[donor_id]

@@ -3,60 +3,65 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from poptune.core.population import TrialView
+from poptune.schedulers.sorted_keys import SortedKeys
 from poptune.types import TrialId
 
-
-@dataclass(frozen=True, slots=True, order=True)
-class Rank:
-    """A trial's place: whatever is not finite stands below every finite score; ties stand by index."""
-
-    is_finite: bool
-    score: float
-    index: int
-    trial: TrialId = field(compare=False)
+_Key = tuple[bool, float, int]
+"""Whether a score is finite, the score or 0, and the trial's index: as tuples stand, so do trials."""
 
 
 class Ranking:
-    """Live trials that have a score, lowest first."""
+    """Live trials that have a score, lowest first.
+
+    Whatever is not finite stands below every finite score; ties stand by index.
+    """
 
     def __init__(self) -> None:
-        self._ranks: list[Rank] = []
-        self._of: dict[TrialId, Rank] = {}
+        self._keys: SortedKeys[_Key] = SortedKeys()
+        self._key_of: dict[TrialId, _Key] = {}
+        self._trial_of: dict[int, TrialId] = {}
 
     def __len__(self) -> int:
-        return len(self._ranks)
+        return len(self._keys)
 
     def __contains__(self, trial: object) -> bool:
-        return trial in self._of
+        return trial in self._key_of
 
     def update(self, trial: TrialView) -> None:
         """Give a trial the place that its last score deserves, or none if it is dead or has no score."""
-        self._remove(trial.id)
-        score = trial.last_score
-        if score is None or not trial.status.is_live:
+        trial_id, score = trial.id, trial.last_score
+        before, now = self._key_of.get(trial_id), None
+        if score is not None and trial.status.is_live:
+            now = (True, score, trial.index) if math.isfinite(score) else (False, 0.0, trial.index)
+        if now == before:
             return
-        finite = math.isfinite(score)
-        rank = Rank(finite, score if finite else 0.0, trial.index, trial.id)
-        self._of[trial.id] = rank
-        insort(self._ranks, rank)
-
-    def _remove(self, trial: TrialId) -> None:
-        rank = self._of.pop(trial, None)
-        if rank is not None:
-            del self._ranks[bisect_left(self._ranks, rank)]
+        if before is not None:
+            self._keys.remove(before)
+            del self._key_of[trial_id]
+        if now is not None:
+            self._keys.add(now)
+            self._key_of[trial_id] = now
+            self._trial_of[trial.index] = trial_id
 
     def position(self, trial: TrialId) -> int:
         """Return how many stand below this trial."""
-        return bisect_left(self._ranks, self._of[trial])
+        return self._keys.position(self._key_of[trial])
+
+    def at(self, position: int) -> TrialId:
+        """Return the trial with this many below it.
+
+        Raises:
+            IndexError: There are not so many.
+        """
+        return self._trial_of[self._keys[position][2]]
 
     def is_finite(self, trial: TrialId) -> bool:
-        return self._of[trial].is_finite
+        """Whether a trial's score is a finite number."""
+        return self._key_of[trial][0]
 
-    def highest(self, count: int) -> Sequence[Rank]:
-        """Return the best ``count``, without any whose score is not finite."""
-        return [rank for rank in self._ranks[len(self._ranks) - count :] if rank.is_finite]
+    @property
+    def first_finite(self) -> int:
+        """The position of the lowest finite score: how many are not finite."""
+        return self._keys.position((True, -math.inf, -1))

@@ -6,9 +6,10 @@ import itertools
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from poptune.core.events import TrialSpec
 from poptune.errors import ConfigurationError

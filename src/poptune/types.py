@@ -38,4 +38,4 @@ class TrialStatus(StrEnum):
     @property
     def is_live(self) -> bool:
         """Whether the trial may still train."""
-        return self not in {TrialStatus.TERMINATED, TrialStatus.ERROR}
+        return self is not TrialStatus.TERMINATED and self is not TrialStatus.ERROR

@@ -57,6 +57,8 @@ def test_an_unknown_keyword_is_answered_with_the_nearest_right_one(make, message
         (lambda: pbt(perturbation_interval=0), r"perturbation_interval must be greater than 0, got 0"),
         (lambda: pbt(resample_probability=1.5), r"resample_probability must be from 0 to 1, got 1.5"),
         (lambda: pbt(burn_in_period=-1), r"burn_in_period must be at least 0, got -1"),
+        (lambda: tune.RunConfig(loggers=["cvs"]), r"loggers must be .* got \['cvs'\]; did you mean 'csv'"),
+        (lambda: tune.RunConfig(loggers="csv"), r"loggers must be a list .* got 'csv'"),
         (lambda: pbt(perturbation_factors=()), r"perturbation_factors must be .* got \(\)"),
         (lambda: pbt(perturbation_factors=(1.2, -1)), r"perturbation_factors must be .* got \(1.2, -1\)"),
         (lambda: pbt(mode="maximum"), r"mode must be \"min\" or \"max\", got 'maximum'"),

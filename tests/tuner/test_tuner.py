@@ -2,6 +2,7 @@
 
 import json
 import weakref
+from pathlib import Path
 
 import pytest
 
@@ -209,6 +210,15 @@ def test_the_projections_agree_with_the_journal(tmp_path):
         assert [row["height"] for row in rows] == reported
         assert len((folder / "progress.csv").read_text().splitlines()) == len(reported) + 1
         assert json.loads((folder / "params.json").read_text()) == result.config
+
+
+@pytest.mark.parametrize("loggers", [(), ("csv",), ["json"], ("json", "csv")])
+def test_only_the_chosen_files_of_results_are_written(tmp_path, loggers):
+    result = tuner(tmp_path, stop=2, run={"loggers": loggers}).fit()[0]
+    written = {path.name for path in Path(result.path).iterdir() if path.is_file()}
+    files = {"csv": {"progress.csv"}, "json": {"result.json", "params.json"}}
+    assert written == set().union(*(files[logger] for logger in loggers))
+    assert list(result.metrics_dataframe["training_iteration"]) == [1, 2]
 
 
 def test_points_to_evaluate_are_the_first_trials(tmp_path):

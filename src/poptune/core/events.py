@@ -39,7 +39,7 @@ class Created(Struct, frozen=True, kw_only=True):
     trials: tuple[TrialSpec, ...]
 
 
-class Reported(Struct, frozen=True, kw_only=True):
+class Reported(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A trial reported a result, and perhaps saved a checkpoint with it."""
 
     time_s: float

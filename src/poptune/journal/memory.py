@@ -18,17 +18,18 @@ class MemoryJournal:
         self._records: list[Record] = []
 
     def append(self, events: Sequence[Event]) -> None:
-        self._records.extend([encode(event, self._objects) for event in events])
+        self._records.extend(encode(events, self._objects))
 
     def read(self) -> Iterator[Event]:
-        return (decode(record, self._objects) for record in list(self._records))
+        for record in list(self._records):
+            yield from decode(record, self._objects)
 
     def results(self, trial: TrialId) -> Iterator[Reported]:
         for record in list(self._records):
-            if record.kind == "reported" and record.trial == trial:
-                event = decode(record, self._objects)
-                assert isinstance(event, Reported)
-                yield event
+            if record.trial == trial and record.kind in {"reported", "results"}:
+                for event in decode(record, self._objects):
+                    assert isinstance(event, Reported)
+                    yield event
 
     def sync(self) -> None:
         """Do nothing: memory is as safe as it gets."""

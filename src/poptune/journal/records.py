@@ -9,8 +9,9 @@ a tag is written as ``{"$dict": [[key, value], ...]}``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -52,12 +53,13 @@ _KINDS: dict[str, type[Any]] = {
     "completed": Completed,
 }
 _KIND_OF = {cls: kind for kind, cls in _KINDS.items()}
+_RESULT, _RESULTS = _KIND_OF[Reported], "results"
 _LARGEST = 2**63
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One event as the journal keeps it."""
+    """One event, or a run of results, as the journal keeps it."""
 
     kind: str
     version: int
@@ -65,27 +67,56 @@ class Record:
     payload: bytes
 
 
-def encode(event: Event, objects: Objects) -> Record:
-    """Return an event as a record; values that are no JSON get a number in ``objects``."""
+def encode(events: Sequence[Event], objects: Objects) -> list[Record]:
+    """Return events as records; values that are no JSON get a number in ``objects``.
+
+    Results of one trial that follow each other share a record, since a turn may bring thousands. Their
+    metrics are plain, as reports make them.
+    """
+    records = []
+    for trial, group in groupby(events, _trial_of_result):
+        if trial is None:
+            records += [_encode(event, objects) for event in group]
+        else:
+            records.append(_encode_results(trial, list(group), objects))
+    return records
+
+
+def _trial_of_result(event: Event) -> str | None:
+    return event.trial if type(event) is Reported else None
+
+
+def _encode(event: Event, objects: Objects) -> Record:
     payload = msgspec.json.encode(_pack(event, objects))
     return Record(_KIND_OF[type(event)], VERSION, getattr(event, "trial", None), payload)
 
 
-def decode(record: Record, objects: Objects) -> Event:
-    """Return the event that a record keeps.
+def _encode_results(trial: str, results: list[Event], objects: Objects) -> Record:
+    kind, value = (_RESULT, results[0]) if len(results) == 1 else (_RESULTS, results)
+    try:
+        payload = msgspec.json.encode(value)
+    except (UnicodeEncodeError, TypeError, OverflowError):  # something that needs to be packed
+        payload = b"null"
+    if b"null" in payload or b'"$' in payload:  # a number that is not finite, or a key that we use ourselves
+        payload = msgspec.json.encode(_pack(value, objects))
+    return Record(kind, VERSION, trial, payload)
+
+
+def decode(record: Record, objects: Objects) -> Sequence[Event]:
+    """Return the events that a record keeps.
 
     Raises:
         JournalError: The record is of a newer version, of an unknown kind, or malformed.
     """
-    if record.version > VERSION or record.kind not in _KINDS:
+    if record.version > VERSION or record.kind not in _BUILD:
         raise JournalError(
             f"The journal holds a record {record.kind!r} of version {record.version}, but this poptune reads "
             f"versions up to {VERSION}: open it with the poptune that wrote it, or a newer one"
         )
     try:
-        fields = _unpack(msgspec.json.decode(record.payload), objects)
-        build = _BUILD.get(record.kind)
-        return build(fields) if build else _KINDS[record.kind](**fields)
+        if record.kind in _PLAIN and b'"$' not in record.payload:
+            return _PLAIN[record.kind](record.payload)
+        return _BUILD[record.kind](_unpack(msgspec.json.decode(record.payload), objects))
     except (msgspec.DecodeError, TypeError, KeyError, ValueError, AttributeError) as error:
         raise JournalError(f"The journal holds a malformed record {record.kind!r}: {error}") from error
 
@@ -192,8 +223,24 @@ def _left(fields: dict[str, Any]) -> Left:
     return Left(**{**fields, "status": TrialStatus(fields["status"])})
 
 
-_BUILD: dict[str, Callable[[dict[str, Any]], Event]] = {
-    "created": _created,
-    "planned": _planned,
-    "left": _left,
+def _single(build: Callable[[Any], Event]) -> Callable[[Any], Sequence[Event]]:
+    return lambda content: (build(content),)
+
+
+def _by_fields(kind: type[Any]) -> Callable[[dict[str, Any]], Event]:
+    return lambda fields: kind(**fields)
+
+
+_PLAIN: dict[str, Callable[[bytes], Sequence[Event]]] = {
+    _RESULT: _single(msgspec.json.Decoder(Reported).decode),
+    _RESULTS: msgspec.json.Decoder(list[Reported]).decode,
 }
+"""How records of results are read in which nothing is tagged: straight into events."""
+_BUILD: dict[str, Callable[[Any], Sequence[Event]]] = {
+    **{kind: _single(_by_fields(event)) for kind, event in _KINDS.items()},
+    "created": _single(_created),
+    "planned": _single(_planned),
+    "left": _single(_left),
+    _RESULTS: lambda results: [Reported(**result) for result in results],
+}
+"""How the events of each kind of record are made from what JSON holds."""

@@ -32,7 +32,7 @@ _UP_TO_NOW = "number <= (SELECT MAX(number) FROM records)"
 _READ = f"SELECT kind, version, trial, payload FROM records WHERE {_UP_TO_NOW} ORDER BY number"  # noqa: S608
 _RESULTS = f"""
     SELECT kind, version, trial, payload FROM records
-    WHERE trial = ? AND kind = 'reported' AND {_UP_TO_NOW} ORDER BY number
+    WHERE trial = ? AND kind IN ('reported', 'results') AND {_UP_TO_NOW} ORDER BY number
 """  # noqa: S608
 
 
@@ -85,10 +85,8 @@ class SqliteJournal:
         return cls(connection, path, objects)
 
     def append(self, events: Sequence[Event]) -> None:
-        rows = [
-            (record.kind, record.version, record.trial, record.payload)
-            for record in (encode(event, self._objects) for event in events)
-        ]
+        records = encode(events, self._objects)
+        rows = [(record.kind, record.version, record.trial, record.payload) for record in records]
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -114,7 +112,7 @@ class SqliteJournal:
     def _select(self, query: str, *arguments: str) -> Iterator[Event]:
         try:
             for row in self._connection.execute(query, arguments):
-                yield decode(Record(*row), self._objects)
+                yield from decode(Record(*row), self._objects)
         except sqlite3.Error as error:
             raise JournalError(f"The journal {self._path} cannot be read: {error}") from error
 

@@ -15,32 +15,36 @@ from poptune.loggers.files import append_text, replace_text
 from poptune.types import TrialId
 
 
+_SCALARS = {float, int, str, bool, type(None)}
+
+
 class CsvLogger(ResultLogger):
     """Writes ``progress.csv`` into each trial's folder; a new key among the metrics gets a column."""
 
     def __init__(self, layout: Layout, valid_results: ValidResults) -> None:
         super().__init__(valid_results)
         self._layout = layout
-        self._columns: dict[TrialId, list[str]] = {}
+        self._columns: dict[TrialId, dict[str, None]] = {}
 
     def append(self, trial: Trial, results: Sequence[Reported]) -> None:
         rows = [flat(result.metrics) for result in results]
         known = self._columns.get(trial.id)
-        if known is None or not all(set(row) <= set(known) for row in rows):
+        if known is None or not all(row.keys() <= known.keys() for row in rows):
             self.rewrite(trial, self._valid_results(trial))
         else:
             append_text(self._layout.progress(trial.spec.folder), _table(rows, known))
 
     def rewrite(self, trial: Trial, results: Iterable[Reported]) -> None:
         rows = [flat(result.metrics) for result in results]
-        columns = list(dict.fromkeys(key for row in rows for key in row))
-        self._columns[trial.id] = columns
-        header = _table([dict(zip(columns, columns, strict=True))], columns)
+        columns = self._columns[trial.id] = dict.fromkeys(key for row in rows for key in row)
+        header = _table([{column: column for column in columns}], columns)
         replace_text(self._layout.progress(trial.spec.folder), header + _table(rows, columns))
 
 
 def flat(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return metrics without nesting: ``{"a": {"b": 1}}`` as ``{"a/b": 1}``."""
+    if not prefix and all(type(value) in _SCALARS for value in metrics.values()):
+        return dict(metrics)
     flattened: dict[str, Any] = {}
     for key, value in metrics.items():
         if isinstance(value, Mapping):
@@ -50,7 +54,8 @@ def flat(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flattened
 
 
-def _table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
+def _table(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> str:
     text = io.StringIO()
-    csv.DictWriter(text, columns, lineterminator="\n").writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([row.get(column, "") for column in columns] for row in rows)
     return text.getvalue()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from poptune.core.events import Created, Event, Planned, Reported, Resumed
 from poptune.core.population import Population, Trial
 from poptune.layout import Layout
 from poptune.loggers.base import ResultLogger, ValidResults
 from poptune.loggers.files import append_text, as_json, replace_text
+from poptune.types import Metrics
 
 
 class JsonLogger:
@@ -39,7 +42,13 @@ class _ResultFiles(ResultLogger):
 
 
 def _lines(results: Iterable[Reported]) -> str:
-    return "".join(json.dumps(dict(result.metrics)) + "\n" for result in results)
+    return "".join(_line(result.metrics) + "\n" for result in results)
+
+
+def _line(metrics: Metrics) -> str:
+    text = msgspec.json.encode(metrics).decode()
+    # It writes NaN and infinities as null, which pandas and Ray's readers would take for nothing at all.
+    return json.dumps(dict(metrics)) if "null" in text else text
 
 
 def _with_new_config(events: Sequence[Event], population: Population) -> list[Trial]:

@@ -22,6 +22,7 @@ from poptune.types import Config, Mode
 
 ProgressStyle = Literal["auto", "live", "lines", "notebook"]
 _STYLES = ("auto", "live", "lines", "notebook")
+LOGGERS = ("csv", "json", "tensorboard")
 
 
 @reject_unknown_keywords
@@ -154,6 +155,9 @@ class RunConfig:
         executor: ``"processes"``, ``"inline"``, or an executor with options of its own.
         progress: ``"live"`` (a table that is redrawn), ``"notebook"``, ``"lines"``, or ``"auto"``: what
             fits the place where the program runs.
+        loggers: Which files of results are written beside the journal, which holds them all in any case:
+            ``"csv"`` (``progress.csv``), ``"json"`` (``result.json``), ``"tensorboard"`` (event files, where
+            tensorboard is installed).
         log_to_file: Whether what a trial prints is kept in its folder, in ``stdout`` and ``stderr``.
         verbose: 0 shows nothing, 1 the progress.
 
@@ -174,6 +178,7 @@ class RunConfig:
     callbacks: Sequence[Callback] = ()
     executor: str | Executor = "processes"
     progress: ProgressStyle = "auto"
+    loggers: Sequence[str] = LOGGERS
     log_to_file: bool = False
     verbose: int = 1
 
@@ -188,6 +193,7 @@ class RunConfig:
                 raise ConfigurationError(
                     f"callbacks must be objects of classes derived from tune.Callback, got {callback!r}"
                 )
+        _check_loggers(self.loggers)
         if self.progress not in _STYLES:
             raise ConfigurationError(
                 f"progress must be one of {', '.join(_STYLES)}, got {self.progress!r}"
@@ -199,6 +205,15 @@ def _required(name: str, value: int | None) -> int:
     if value is None:
         raise ConfigurationError(f"{name} must be a whole number of at least 1, got None")
     return value
+
+
+def _check_loggers(loggers: Sequence[str]) -> None:
+    for logger in [loggers] if isinstance(loggers, str) else loggers:
+        if isinstance(loggers, str) or logger not in LOGGERS:
+            raise ConfigurationError(
+                f"loggers must be a list of some of {', '.join(LOGGERS)}, got {loggers!r}"
+                + nearest(str(logger), LOGGERS)
+            )
 
 
 def _check_name(name: str | None) -> None:

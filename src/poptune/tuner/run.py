@@ -157,11 +157,16 @@ class Run:
     def _loggers(self) -> list[Observer]:
         layout = self.folder.layout
         results = partial(valid_results, self.journal)
-        loggers: list[Observer] = [JsonLogger(layout, results), CsvLogger(layout, results)]
+        chosen = self.definition.run.loggers
+        loggers: list[Observer] = []
+        if "json" in chosen:
+            loggers.append(JsonLogger(layout, results))
+        if "csv" in chosen:
+            loggers.append(CsvLogger(layout, results))
         scheduler = self.definition.tune.scheduler
         if isinstance(scheduler, PopulationBasedTraining) and scheduler.log_config:
             loggers.append(PerturbationLogger(layout))
-        if tensorboard.is_installed():
+        if "tensorboard" in chosen and tensorboard.is_installed():
             loggers.append(tensorboard.TensorBoardLogger(layout))
         return loggers
 

@@ -7,11 +7,13 @@ import threading
 from pathlib import Path
 
 import cloudpickle
+import numpy as np
 import pytest
 
 import poptune as tune
 from poptune.errors import ConfigurationError
-from poptune.executors.shipping import modules_used, ship, ship_config
+from poptune.executors.shipping import modules_used, share_parameters, ship, ship_config
+from poptune.runtime.shared import discard, load
 from poptune.runtime.trainable import prepare, with_parameters
 
 LINE = None
@@ -119,6 +121,30 @@ def test_a_module_that_workers_cannot_import_is_shipped_by_value(tmp_path):
     subprocess.run([sys.executable, "-c", code], cwd=folder, env={"PYTHONPATH": source}, check=True)
 
 
+def test_with_a_library_of_arrays_comes_what_saves_them():
+    def train(config):
+        import numpy as np  # noqa: F401
+
+    prepared = prepare(train)
+    assert {"numpy", "poptune.checkpoints.leaves"} <= set(modules_used(prepared, ship(prepared)))
+
+
+def test_parameters_are_not_shipped_but_shared_and_what_they_are_made_of_is_preloaded():
+    data = np.zeros(1_000_000)
+    prepared = with_parameters(train_with, data={"images": data})
+    shipped = ship(prepared)
+    assert len(shipped) < 10_000
+    assert "numpy" in modules_used(prepared, shipped)
+    folder = share_parameters(prepared)
+    assert load(folder)["data"]["images"].shape == data.shape
+    discard(folder)
+    assert not Path(folder).exists()
+
+
+def test_without_parameters_nothing_is_stored():
+    assert share_parameters(prepare(train_with)) == ""
+
+
 def test_what_code_imports_and_refers_to_is_told_beforehand():
     import json
 
@@ -133,6 +159,7 @@ def test_what_code_imports_and_refers_to_is_told_beforehand():
 
     prepared = prepare(train)
     used = modules_used(prepared, ship(prepared))
-    assert {"csv", "json", "xml", "poptune.checkpoints.codec"} <= set(used)
+    assert {"csv", "json", "xml"} <= set(used)
+    assert "poptune.checkpoints.leaves" not in used
     assert "__main__" not in used
     assert used == sorted(used)

@@ -79,6 +79,19 @@ def test_an_object_ends_with_the_process_that_put_it():
         tune.get(tune.ObjectRef(path, "list"))
 
 
+def test_what_a_killed_process_has_left_is_removed_by_the_next_that_stores_something():
+    code = "import os, poptune; print(poptune.put([1]).path, flush=True); os.kill(os.getpid(), 9)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    left = Path(run.stdout.strip())
+    assert left.exists()
+    os.utime(left.parent, (0, 0))
+    living = Path(tune.put([2]).path)
+    os.utime(living.parent, (0, 0))
+    in_another_process("import poptune; poptune.put([3])")
+    assert not left.parent.exists()
+    assert living.exists()
+
+
 def test_trials_get_what_the_program_has_put(tmp_path):
     reference = tune.put(np.arange(10))
 

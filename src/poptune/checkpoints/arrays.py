@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import json
 import math
-import mmap
 import struct
 import sys
 from dataclasses import dataclass, field
@@ -20,8 +19,8 @@ import numpy as np
 from poptune.errors import CheckpointError
 
 if TYPE_CHECKING:
+    import mmap
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-    from pathlib import Path
     from types import ModuleType
 
     from numpy.typing import NDArray
@@ -194,12 +193,6 @@ class ArraySpan:
     def shape_as(self, dtype: str) -> Sequence[int]:
         """The shape in our dtype, slowest axis first."""
         return self.shape if dtype in _FORMAT_DTYPES else self.shape[:-1]
-
-
-def map_file(path: Path) -> mmap.mmap:
-    """Map a file privately: what is written into the map is never written into the file."""
-    with path.open("rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
 
 
 def read_arrays(mapped: mmap.mmap) -> dict[str, ArraySpan]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from poptune.checkpoints.codec import read_dict, write_dict
 from poptune.checkpoints.manifest import (
     Kind,
     Manifest,
@@ -123,8 +124,6 @@ class Checkpoint:
         with self._os_errors_explained():
             if self._manifest is None or self._manifest.kind == "directory":
                 return self._read_files(self.path, verify=verify)
-            from poptune.checkpoints.codec import read_dict  # noqa: PLC0415 (imports numpy: 60 ms)
-
             return read_dict(self.path, self._manifest, trusted=trusted or self._trusted, verify=verify)
 
     def to_directory(self, path: str | PathLike[str] | None = None) -> Path:
@@ -165,8 +164,6 @@ class Checkpoint:
             CheckpointError: A value cannot be saved, or a file cannot be read.
         """
         if self.path is None:
-            from poptune.checkpoints.codec import write_dict  # noqa: PLC0415 (imports numpy: 60 ms)
-
             return write_dict(self._data or {}, folder)
         if not self.path.is_dir():
             raise deleted(self.path)

@@ -12,23 +12,13 @@ for those who trust it.
 from __future__ import annotations
 
 import json
+import mmap
 import struct
+import sys
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
-import numpy as np
 
-from poptune.checkpoints.arrays import (
-    ArrayLeaf,
-    ArraySpan,
-    array_from,
-    array_leaf,
-    as_numpy,
-    is_array,
-    map_file,
-    read_arrays,
-    write_arrays,
-)
 from poptune.checkpoints.manifest import (
     Manifest,
     RecordedFile,
@@ -37,17 +27,20 @@ from poptune.checkpoints.manifest import (
     missing_file,
 )
 from poptune.checkpoints.skeleton import Json, Place, SkeletonReader, SkeletonWriter
-from poptune.checkpoints.tensors import is_tensor, tensor_from, tensor_leaf
 from poptune.errors import CheckpointError, CorruptCheckpointError, UntrustedCheckpointError
 
 if TYPE_CHECKING:
-    import mmap
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
     from pathlib import Path
+
+    from poptune.checkpoints.arrays import ArrayLeaf
 
 SKELETON_NAME = "skeleton.json"
 ARRAYS_NAME = "arrays.safetensors"
 OBJECTS_NAME = "objects.pkl"
+
+_ARRAY_LIBRARIES = {"numpy", "torch", "jax"}
+"""Where none of them is imported, no value can be an array."""
 
 _MALFORMED = (LookupError, TypeError, ValueError, AttributeError, RuntimeError, struct.error)
 """What the readers raise on files that no writer of ours has written."""
@@ -63,6 +56,8 @@ def write_dict(data: dict[Any, Any], folder: Path) -> Manifest:
     skeleton = {"parts": SkeletonWriter(leaves.write).write(data)}
     files = {}
     if leaves.arrays:
+        from poptune.checkpoints.arrays import write_arrays  # noqa: PLC0415 (imports numpy: 60 ms)
+
         with RecordedFile.create(folder / ARRAYS_NAME) as file:
             write_arrays(file, leaves.arrays)
         files[ARRAYS_NAME] = file.record
@@ -89,14 +84,12 @@ class _Leaves:
         self._names: dict[Hashable, str] = {}
 
     def write(self, value: Any, place: Place) -> Json:
-        value = as_numpy(value)
-        if is_array(value):
-            return {"$array": self._write_array(array_leaf(value), place)}
-        if is_tensor(value):
-            return {"$array": self._write_array(tensor_leaf(value), place)}
-        if type(value) is bytes:
-            leaf = array_leaf(np.frombuffer(value, dtype=np.uint8))
-            return {"$large_bytes": self._write_array(leaf, place)}
+        if type(value) is bytes or sys.modules.keys() & _ARRAY_LIBRARIES:
+            from poptune.checkpoints.leaves import leaf_of  # noqa: PLC0415 (imports numpy: 60 ms)
+
+            if (found := leaf_of(value)) is not None:
+                tag, leaf = found
+                return {tag: self._write_array(leaf, place)}
         self.objects.append(value)
         self.object_places.append(place)
         return {"$object": len(self.objects) - 1}
@@ -165,14 +158,12 @@ def read_dict(folder: Path, manifest: Manifest, *, trusted: bool, verify: bool =
         if places := skeleton.get("objects"):
             _require_trust(trusted, places, folder)
             objects = _unpickle(_content(folder, manifest, OBJECTS_NAME, verify=verify), folder)
-        spans: dict[str, ArraySpan] = {}
+        readers: dict[str, Callable[[Any], Any]] = {"$object": objects.__getitem__}
         if ARRAYS_NAME in manifest.files:
-            spans = read_arrays(_content(folder, manifest, ARRAYS_NAME, verify=verify))
-        readers = {
-            "$array": lambda told: _read_array(told, spans),
-            "$large_bytes": lambda told: spans[told["name"]].raw.tobytes(),
-            "$object": objects.__getitem__,
-        }
+            from poptune.checkpoints import arrays, leaves  # noqa: PLC0415 (imports numpy: 60 ms)
+
+            mapped = _content(folder, manifest, ARRAYS_NAME, verify=verify)
+            readers |= leaves.readers(arrays.read_arrays(mapped))
         data = SkeletonReader(readers).read(skeleton["parts"])
         if not isinstance(data, dict):
             raise TypeError(f"the root must be a dict, not a {type(data).__name__}")
@@ -193,6 +184,12 @@ def _content(folder: Path, manifest: Manifest, name: str, *, verify: bool) -> mm
     if verify:
         check_content(mapped, record, name=name, folder=folder)
     return mapped
+
+
+def map_file(path: Path) -> mmap.mmap:
+    """Map a file privately: what is written into the map is never written into the file."""
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
 
 
 def _refuse_constant(name: str) -> None:
@@ -217,13 +214,3 @@ def _unpickle(content: mmap.mmap, folder: Path) -> list[Any]:
             f"but opening them failed ({error!r}): make that code importable."
         ) from error
     return objects
-
-
-def _read_array(told: Json, spans: dict[str, ArraySpan]) -> Any:
-    span = spans[told["name"]]
-    dtype = told["dtype"]
-    shape = span.shape_as(dtype)
-    order = told.get("order", range(len(shape)))
-    if told["library"] == "torch":
-        return tensor_from(span.raw, dtype, shape=shape, order=order, traits=told)
-    return array_from(span.raw, dtype, shape).transpose(order)

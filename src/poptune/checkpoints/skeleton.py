@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import base64
 import math
+import sys
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from poptune.errors import CheckpointError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import numpy as np
 
 Json = Any
 """What ``json`` reads and writes: None, bool, int, float, str, and lists and dicts of them."""
@@ -103,10 +104,13 @@ class SkeletonWriter:
         if isinstance(value, tuple) and hasattr(kind, "_fields"):
             leaf = self._write_leaf(kind, place)
             return {"$named_tuple": [leaf, self._write_items(value, place, keys=kind._fields)]}
-        if isinstance(value, np.generic) and value.dtype.kind in "biufc":
+        numpy = sys.modules.get("numpy")  # where it is not imported there are no numbers of its
+        if numpy is not None and isinstance(value, numpy.generic) and value.dtype.kind in "biufc":
             item = value.item()
             if type(item) in _SCALAR_WRITERS:  # a longdouble's item is a longdouble
                 return {"$numpy": [value.dtype.name, _SCALAR_WRITERS[type(item)](item)]}
+        if isinstance(value, dict) and (plain := value.__reduce_ex__(2))[0] is dict:
+            return self._write_value(plain[1][0], place)  # as our configs, which say so by how they pickle
         return self._write_leaf(value, place)
 
     def _write_items(self, values: Any, place: Place, keys: Sequence[str] | None = None) -> list[Json]:
@@ -227,6 +231,8 @@ class SkeletonReader:
 
 
 def _numpy_scalar(name: str, value: Any) -> np.generic:
+    import numpy as np  # noqa: PLC0415 - a checkpoint of plain values needs none
+
     dtype = np.dtype(name)
     if dtype.kind not in "biufc":
         raise ValueError(f"a numpy scalar must be a number, not {name}")

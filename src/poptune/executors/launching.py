@@ -15,9 +15,9 @@ from typing import IO
 import msgspec
 
 from poptune.errors import ExecutorError
-from poptune.executors.launcher import Answer, Exited, Launch, Launched, Preload, Prepared, command
 from poptune.executors.printed import Lines
 from poptune.notices import warn
+from poptune.runtime.launcher import Answer, Exited, Launch, Launched, Preload, Prepared, command
 from poptune.runtime.wire import Inbox, send_frame
 
 _THREAD_LIMITS = (
@@ -70,7 +70,7 @@ class Launching:
         self._line, theirs = socket.socketpair()
         limits = {name: str(threads) for name in _THREAD_LIMITS}
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command("poptune.executors.launcher", "serve", theirs.fileno(), sys_path),
+            command("poptune.runtime.launcher", "serve", theirs.fileno(), sys_path),
             pass_fds=(theirs.fileno(),),
             env={**limits, **_CUDA_UNTOUCHED, **os.environ},
             stdin=subprocess.DEVNULL,

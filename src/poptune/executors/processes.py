@@ -19,7 +19,7 @@ from poptune.executors.base import Work, check_at_least
 from poptune.executors.connection import Connection
 from poptune.executors.gpus import GpuPool, slots_on_gpus, visible_gpus
 from poptune.executors.launching import Launching
-from poptune.executors.shipping import modules_used, ship
+from poptune.executors.shipping import modules_used, share_parameters, ship
 from poptune.runtime.protocol import (
     Assignment,
     Failed,
@@ -34,6 +34,7 @@ from poptune.runtime.protocol import (
     Returned,
     Unwind,
 )
+from poptune.runtime.shared import discard
 from poptune.runtime.worker import Job
 from poptune.types import TrialId
 
@@ -125,8 +126,14 @@ class ProcessWorkers:
     def __init__(self, options: ProcessExecutor, work: Work) -> None:
         shipped = ship(work.prepared)
         self._work = work
+        self._parameters = share_parameters(work.prepared)
         self._job = msgspec.msgpack.encode(
-            Job(terms=work.terms, trainable=shipped, sys_path=_importable_path())
+            Job(
+                terms=work.terms,
+                trainable=shipped,
+                parameters=self._parameters,
+                sys_path=_importable_path(),
+            )
         )
         self._selector = selectors.DefaultSelector()
         self._launching = Launching(
@@ -368,6 +375,8 @@ class ProcessWorkers:
         for worker in list(self._workers.values()):
             self._bury(worker, "the experiment has ended")
         self._selector.close()
+        if self._parameters:
+            discard(self._parameters)
 
 
 def _importable_path() -> list[str]:

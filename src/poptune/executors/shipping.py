@@ -10,25 +10,32 @@ import sys
 import types
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import cloudpickle
 
 from poptune.errors import ConfigurationError
+from poptune.runtime import shared
 from poptune.runtime.trainable import Prepared
 
-_CODEC = "poptune.checkpoints.codec"
+_ARRAY_LIBRARIES = {"numpy", "torch", "jax"}
+_ARRAY_LEAVES = "poptune.checkpoints.leaves"
 
 
 def ship(prepared: Prepared) -> bytes:
     """Return the trainable as bytes that a worker can open without running the user's main module.
+
+    Its parameters are not among them: they are checked here, and go their own way, so that the arrays in them
+    are shared and not copied.
 
     Raises:
         ConfigurationError: Something that the trainable captures cannot be pickled; the message names it.
     """
     try:
         with _by_value_if_workers_cannot_import(prepared):
-            return bytes(cloudpickle.dumps(prepared))
+            shared.split(prepared.parameters)
+            return bytes(cloudpickle.dumps(replace(prepared, parameters={})))
     except Exception as error:
         culprit = next(_unpicklable(prepared), None)
         named = f": {culprit}" if culprit else ""
@@ -37,6 +44,14 @@ def ship(prepared: Prepared) -> bytes:
             f"something that is not{named} ({type(error).__name__}: {error}). Create it inside the function, "
             "or run with RunConfig(executor='inline')"
         ) from error
+
+
+def share_parameters(prepared: Prepared) -> str:
+    """Store the parameters where all workers can open them; return the folder, empty if there are none."""
+    if not prepared.parameters:
+        return ""
+    with _by_value_if_workers_cannot_import(prepared):
+        return shared.store(dict(prepared.parameters))
 
 
 @contextmanager
@@ -112,10 +127,11 @@ def _can_pickle(value: object) -> bool:
 def modules_used(prepared: Prepared, shipped: bytes) -> list[str]:
     """Return the modules that the trainable will import, as far as they can be told beforehand.
 
-    They are those that the pickle refers to, those that an ``import`` inside the code names, and what
-    writing a checkpoint takes.
+    They are those that the pickle refers to, those that an ``import`` inside the code names, and where any of
+    them can make arrays, what saving arrays takes.
     """
     texts = {text for _, text, _ in pickletools.genops(shipped) if isinstance(text, str)}
+    texts |= {type(leaf).__module__ for leaf in shared.split(prepared.parameters)[1].values()}
     referred = {text for text in texts if text in sys.modules}
     imported = {
         name
@@ -123,7 +139,9 @@ def modules_used(prepared: Prepared, shipped: bytes) -> list[str]:
         for code in _codes(function.__code__)
         for name in _imports(code)
     }
-    return sorted(name for name in referred | imported | {_CODEC} if _is_worth_it(name))
+    wanted = {name for name in referred | imported if _is_worth_it(name)}
+    makes_arrays = any(name.split(".")[0] in _ARRAY_LIBRARIES for name in wanted)
+    return sorted(wanted | {_ARRAY_LEAVES} if makes_arrays else wanted)
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:

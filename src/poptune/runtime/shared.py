@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import fcntl
+import functools
 import io
+import os
 import pickle
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import IO, Any, Generic, TypeVar
 
 import cloudpickle
 
@@ -18,6 +23,12 @@ from poptune.errors import ConfigurationError, TrainableError
 
 T = TypeVar("T")
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where there is one, files in it are memory
+UNPICKLABLE = (pickle.PicklingError, TypeError, AttributeError)
+"""What pickling raises for a value that it cannot take."""
+_PREFIX, _LOCK = "poptune-objects-", "lock"
+_BIRTH_S = 60.0
+"""So young a folder may not be locked yet."""
+_locks: dict[int, IO[str]] = {}
 _opened: dict[str, Any] = {}
 """What this process has put or got, by the folder that it lies in."""
 
@@ -53,14 +64,9 @@ def put(value: T) -> ObjectRef[T]:
         [1, 2, 3]
     """
     kind = type(value).__name__
-    place = str(_SHARED_MEMORY) if _SHARED_MEMORY.is_dir() else None
-    folder = tempfile.mkdtemp(prefix="poptune-object-", dir=place)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    body, leaves = io.BytesIO(), _Leaves()
     try:
-        _Pickler(body, leaves).dump(value)
-        Checkpoint.from_dict({"body": body.getvalue(), "leaves": leaves.values}).write(Path(folder))
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        folder = store(value)
+    except UNPICKLABLE as error:
         raise ConfigurationError(
             f"An object that is put must be picklable, but this {kind} is not ({error}): create what cannot "
             "be pickled inside the trainable"
@@ -93,8 +99,60 @@ def _open(reference: ObjectRef[Any]) -> Any:
             f"The {reference.kind} that was put is gone, since an object lives as long as its process does"
             ": put it again, and give the new reference to Tuner.restore(path, trainable=...)"
         )
-    stored = Checkpoint.from_store(folder, trusted=True).to_dict(verify=False)
+    return load(reference.path)
+
+
+def store(value: Any) -> str:
+    """Write an object into a new folder, in memory where there is such a place, and return its path.
+
+    Raises:
+        pickle.PicklingError, TypeError, AttributeError: It cannot be pickled.
+    """
+    body, leaves = split(value)
+    folder = tempfile.mkdtemp(dir=_own_place(os.getpid()))
+    Checkpoint.from_dict({"body": body, "leaves": leaves}).write(Path(folder))
+    return folder
+
+
+def load(folder: str) -> Any:
+    """Return what :func:`store` has written, its arrays mapped without a copy."""
+    stored = Checkpoint.from_store(Path(folder), trusted=True).to_dict(verify=False)
     return _Unpickler(io.BytesIO(stored["body"]), stored["leaves"]).load()
+
+
+def discard(folder: str) -> None:
+    """Remove what :func:`store` has written; who has it open keeps it."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def split(value: Any) -> tuple[bytes, dict[str, Any]]:
+    """Return an object as pickled bytes and the arrays and tensors in it, which are not copied."""
+    body, leaves = io.BytesIO(), _Leaves()
+    _Pickler(body, leaves).dump(value)
+    return body.getvalue(), leaves.values
+
+
+@functools.cache
+def _own_place(process: int) -> Path:
+    """The folder for all that this process stores; removed at its end, or, if it was killed, by another's."""
+    place = _SHARED_MEMORY if _SHARED_MEMORY.is_dir() else Path(tempfile.gettempdir())
+    _remove_what_the_dead_have_left(place)
+    own = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+    lock = (own / _LOCK).open("w")  # stays open, and so locked, as long as this process lives
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    _locks[process] = lock
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
+    return own
+
+
+def _remove_what_the_dead_have_left(place: Path) -> None:
+    for folder in place.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # another's, or locked by its living owner
+            if time.time() - folder.stat().st_mtime < _BIRTH_S:
+                continue
+            with (folder / _LOCK).open("r+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
 
 
 class _Leaves:

@@ -151,7 +151,11 @@ def prepare(trainable: object) -> Prepared:
 
 
 def with_parameters(trainable: Callable[..., Any], **parameters: Any) -> Prepared:
-    """Give a trainable further arguments, which reach each worker once and are no hyperparameters.
+    """Give a trainable further arguments, which are no hyperparameters.
+
+    Workers share the memory of arrays and tensors, also of those inside other objects; anything else is
+    opened once in each worker. Trials that run one after another in a worker get the very same objects: do
+    not change them.
 
     Args:
         trainable: ``function(config, **parameters)``, or a subclass of ``Trainable`` whose

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +22,7 @@ import cloudpickle
 import msgspec
 
 from poptune.checkpoints import DirectoryStore
+from poptune.runtime import shared
 from poptune.runtime.protocol import (
     Assignment,
     Failed,
@@ -47,6 +49,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     terms: Terms
     trainable: bytes
     """A pickled :class:`Prepared`; what the user's main module defines is in it by value."""
+    parameters: str
+    """The folder that its parameters are stored in; empty if it has none."""
     sys_path: list[str]
 
 
@@ -156,7 +160,7 @@ def _work(line: socket.socket) -> None:
         if not isinstance(order, Assignment):
             continue  # meant for a trial that has left this worker meanwhile
         try:
-            prepared = prepared or cloudpickle.loads(job.trainable)
+            prepared = prepared or _open(job)
             session = Session(channel, job.terms, order, store)
             session.folder.mkdir(parents=True, exist_ok=True)
             os.chdir(session.folder)
@@ -165,6 +169,11 @@ def _work(line: socket.socket) -> None:
             channel.send(Idle(trial=order.trial))
             continue
         run_trial(prepared, session, channel)
+
+
+def _open(job: Job) -> Prepared:
+    prepared: Prepared = cloudpickle.loads(job.trainable)
+    return replace(prepared, parameters=shared.load(job.parameters)) if job.parameters else prepared
 
 
 def _cannot_begin(order: Assignment, error: Exception) -> Failed:

@@ -440,7 +440,8 @@ def test_an_experiment_whose_launcher_dies_can_be_restored(tmp_path):
 
 
 def test_a_launcher_that_dies_with_requests_unread_is_no_riddle():
-    launching = Launching(modules=[], must_import=False, sys_path=sys.path, fork=True, threads=1)
+    launching = Launching(threads=1)
+    launching.preload([])
     wait_until(lambda: select.select([launching.sources[0]], [], [], 0)[0], "its first words")
     launching.hear()
     os.kill(launching._process.pid, signal.SIGSTOP)

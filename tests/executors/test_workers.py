@@ -67,6 +67,9 @@ class FakeLaunching:
         self.workers = []
         self.events = []
 
+    def preload(self, modules, **options):
+        pass
+
     def launch(self, key, environment, descriptors):
         self.workers.append(FakeWorker(key, environment, descriptors))
 
@@ -92,6 +95,7 @@ def train(config):
 @pytest.fixture
 def make(monkeypatch, tmp_path):
     monkeypatch.setattr(processes, "Launching", FakeLaunching)
+    monkeypatch.setattr(processes, "launching", FakeLaunching)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     made = []
 

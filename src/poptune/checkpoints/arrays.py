@@ -11,7 +11,7 @@ import json
 import math
 import struct
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -71,6 +71,11 @@ class ArrayLeaf:
     """Its bytes on the host; without a copy where they lie there densely."""
     traits: Mapping[str, bool] = field(default_factory=dict)
     """What else its library must be told."""
+
+    def detached(self) -> ArrayLeaf:
+        """Return the same with a copy of its bytes."""
+        copied = self.read_bytes().copy()
+        return replace(self, read_bytes=lambda: copied)
 
 
 def is_array(value: object) -> bool:

@@ -6,11 +6,11 @@ import copy
 import shutil
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from poptune.checkpoints.codec import read_dict, write_dict
+from poptune.checkpoints.codec import Encoded, encode, read_dict, write_dict
 from poptune.checkpoints.manifest import (
     Kind,
     Manifest,
@@ -48,6 +48,7 @@ class Checkpoint:
     id: CheckpointId | None = None
     """Its name in the experiment, once it is stored."""
     _data: dict[Any, Any] | None = None
+    _encoded: Encoded | None = None
     _manifest: Manifest | None = None
     _trusted: bool = False
 
@@ -163,6 +164,8 @@ class Checkpoint:
             OSError: The folder cannot be written.
             CheckpointError: A value cannot be saved, or a file cannot be read.
         """
+        if self._encoded is not None:
+            return self._encoded.write(folder)
         if self.path is None:
             return write_dict(self._data or {}, folder)
         if not self.path.is_dir():
@@ -170,6 +173,16 @@ class Checkpoint:
         manifest = Manifest(self.kind, copy_files(self.path, folder, self._manifest))
         manifest.write(folder)
         return manifest
+
+    def detached(self) -> Checkpoint:
+        """For stores: the same, with copies of all that might change before it is written.
+
+        A checkpoint of a folder is returned as it is: its files may change or go at any time.
+
+        Raises:
+            CheckpointError: A value cannot be saved.
+        """
+        return self if self.path is not None else replace(self, _encoded=encode(self._data or {}).detached())
 
     def _copy_to(self, folder: Path) -> Path:
         if self.path is not None and folder.resolve() == self.path.resolve():

@@ -15,6 +15,7 @@ import json
 import mmap
 import struct
 import sys
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
@@ -52,26 +53,57 @@ def write_dict(data: dict[Any, Any], folder: Path) -> Manifest:
     Raises:
         CheckpointError: A value cannot be pickled, or the data contain themselves.
     """
+    return encode(data).write(folder)
+
+
+def encode(data: dict[Any, Any]) -> Encoded:
+    """Return what there is to write of a dict.
+
+    Raises:
+        CheckpointError: A value cannot be pickled, or the data contain themselves.
+    """
     leaves = _Leaves()
     skeleton = {"parts": SkeletonWriter(leaves.write).write(data)}
-    files = {}
-    if leaves.arrays:
-        from poptune.checkpoints.arrays import write_arrays  # noqa: PLC0415 (imports numpy: 60 ms)
-
-        with RecordedFile.create(folder / ARRAYS_NAME) as file:
-            write_arrays(file, leaves.arrays)
-        files[ARRAYS_NAME] = file.record
+    objects = b""
     if leaves.objects:
         skeleton["objects"] = list(map(str, leaves.object_places))
-        with RecordedFile.create(folder / OBJECTS_NAME) as file:
-            file.write(_pickle(leaves.objects, leaves.object_places))
-        files[OBJECTS_NAME] = file.record
-    with RecordedFile.create(folder / SKELETON_NAME) as file:
-        file.write(json.dumps(skeleton, allow_nan=False).encode())
-    files[SKELETON_NAME] = file.record
-    manifest = Manifest("dict", files)
-    manifest.write(folder)
-    return manifest
+        objects = _pickle(leaves.objects, leaves.object_places)
+    return Encoded(json.dumps(skeleton, allow_nan=False).encode(), leaves.arrays, objects)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What there is to write of a dict; its arrays are still where they were."""
+
+    skeleton: bytes
+    arrays: dict[str, ArrayLeaf]
+    objects: bytes
+
+    def detached(self) -> Encoded:
+        """Return the same with copies of the arrays, so that the dict may change before it is written."""
+        return replace(self, arrays={name: leaf.detached() for name, leaf in self.arrays.items()})
+
+    def write(self, folder: Path) -> Manifest:
+        """Write it into an existing folder.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        files = {}
+        if self.arrays:
+            from poptune.checkpoints.arrays import write_arrays  # noqa: PLC0415 (imports numpy: 60 ms)
+
+            with RecordedFile.create(folder / ARRAYS_NAME) as file:
+                write_arrays(file, self.arrays)
+            files[ARRAYS_NAME] = file.record
+        for name, content in ((OBJECTS_NAME, self.objects), (SKELETON_NAME, self.skeleton)):
+            if content:
+                with RecordedFile.create(folder / name) as file:
+                    file.write(content)
+                files[name] = file.record
+        manifest = Manifest("dict", files)
+        manifest.write(folder)
+        return manifest
 
 
 class _Leaves:

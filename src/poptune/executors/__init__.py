@@ -2,6 +2,7 @@
 
 from poptune.executors.base import Executor, Workers
 from poptune.executors.inline import InlineExecutor
+from poptune.executors.preloading import preload
 from poptune.executors.processes import ProcessExecutor
 
-__all__ = ["Executor", "InlineExecutor", "ProcessExecutor", "Workers"]
+__all__ = ["Executor", "InlineExecutor", "ProcessExecutor", "Workers", "preload"]

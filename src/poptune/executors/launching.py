@@ -56,23 +56,19 @@ class Launching:
     the program prints: above a live view, or below a notebook's cell.
 
     Args:
-        modules: What it imports before the first fork.
-        must_import: Whether the user has named these modules, and is told of one that cannot be imported.
-        sys_path: Where modules are found.
-        fork: Whether workers are forked where that is safe.
         threads: How many threads the numeric libraries of one worker may use, unless the user's own
             environment says otherwise.
     """
 
-    def __init__(
-        self, *, modules: Sequence[str], must_import: bool, sys_path: list[str], fork: bool, threads: int
-    ) -> None:
+    def __init__(self, *, threads: int) -> None:
         self._line, theirs = socket.socketpair()
         limits = {name: str(threads) for name in _THREAD_LIMITS}
+        sys_path = importable_path()
+        self._environment = dict(os.environ)
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command("poptune.runtime.launcher", "serve", theirs.fileno(), sys_path),
             pass_fds=(theirs.fileno(),),
-            env={**limits, **_CUDA_UNTOUCHED, **os.environ},
+            env={**limits, **_CUDA_UNTOUCHED, **self._environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -89,8 +85,20 @@ class Launching:
             os.set_blocking(stream.fileno(), False)
         self._printed = {name: Lines() for name in self._streams}
         self._inbox = Inbox()
-        self._must_import = must_import
-        self._send(Preload(list(modules), sys_path, fork))
+        self._must_import: set[str] = set()
+
+    def preload(self, modules: Sequence[str], *, fork: bool = True, must_import: bool = False) -> None:
+        """Have modules imported before the first fork.
+
+        Args:
+            modules: Their names.
+            fork: Whether workers are forked where that is safe.
+            must_import: Whether the user has named these modules, and is told of one that cannot be imported.
+        """
+        self._must_import |= set(modules) if must_import else set()
+        changed = {name: value for name, value in os.environ.items() if self._environment.get(name) != value}
+        self._environment |= changed
+        self._send(Preload(list(modules), importable_path(), changed, fork))
 
     @property
     def sources(self) -> list[socket.socket | IO[bytes]]:
@@ -147,8 +155,9 @@ class Launching:
                 f"Workers are started afresh instead of forked, because {prepared.reason}. They start more "
                 "slowly; ProcessExecutor(preload=[...]) with other modules can avoid it."
             )
-        for module, error in prepared.failed.items() if self._must_import else ():
-            warn(f"preload must name modules that can be imported, but {module!r} cannot ({error})")
+        for module, error in prepared.failed.items():
+            if module in self._must_import:
+                warn(f"preload must name modules that can be imported, but {module!r} cannot ({error})")
 
     def _obituary(self) -> str:
         try:
@@ -176,3 +185,8 @@ class Launching:
                 print(line, file=getattr(sys, name))
             stream.close()
         self._line.close()
+
+
+def importable_path() -> list[str]:
+    """``sys.path`` with absolute entries, since workers have working directories of their own."""
+    return [os.path.abspath(entry) if entry else os.getcwd() for entry in sys.path]  # noqa: PTH100, PTH109

@@ -7,7 +7,6 @@ import os
 import selectors
 import signal
 import socket
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +14,11 @@ from dataclasses import dataclass
 import msgspec
 
 from poptune.errors import ConfigurationError, ExecutorError
-from poptune.executors.base import Work, check_at_least
+from poptune.executors.base import Work, available_cores, check_at_least
 from poptune.executors.connection import Connection
 from poptune.executors.gpus import GpuPool, slots_on_gpus, visible_gpus
-from poptune.executors.launching import Launching
+from poptune.executors.launching import Launching, importable_path
+from poptune.executors.preloading import launching
 from poptune.executors.shipping import modules_used, share_parameters, ship
 from poptune.runtime.protocol import (
     Assignment,
@@ -87,13 +87,6 @@ class ProcessExecutor:
         return ProcessWorkers(self, work)
 
 
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 @dataclass(slots=True, eq=False)
 class _Worker:
     """One worker process, and what it is doing."""
@@ -132,16 +125,15 @@ class ProcessWorkers:
                 terms=work.terms,
                 trainable=shipped,
                 parameters=self._parameters,
-                sys_path=_importable_path(),
+                sys_path=importable_path(),
             )
         )
         self._selector = selectors.DefaultSelector()
-        self._launching = Launching(
-            modules=modules_used(work.prepared, shipped) if options.preload is None else options.preload,
-            must_import=options.preload is not None,
-            sys_path=_importable_path(),
+        self._launching = launching(threads=max(1, available_cores() // work.slots))
+        self._launching.preload(
+            options.preload if options.preload is not None else modules_used(work.prepared, shipped),
             fork=options.fork,
-            threads=max(1, available_cores() // work.slots),
+            must_import=options.preload is not None,
         )
         for source in self._launching.sources:
             self._selector.register(source, selectors.EVENT_READ, self._launching)
@@ -377,11 +369,6 @@ class ProcessWorkers:
         self._selector.close()
         if self._parameters:
             discard(self._parameters)
-
-
-def _importable_path() -> list[str]:
-    """``sys.path`` with absolute entries, since workers have working directories of their own."""
-    return [os.path.abspath(entry) if entry else os.getcwd() for entry in sys.path]  # noqa: PTH100, PTH109
 
 
 def _cause_of_death(status: int) -> str:

@@ -14,7 +14,6 @@ from poptune.loggers.base import ResultLogger, ValidResults
 from poptune.loggers.files import append_text, replace_text
 from poptune.types import TrialId
 
-
 _SCALARS = {float, int, str, bool, type(None)}
 
 

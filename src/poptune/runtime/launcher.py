@@ -32,6 +32,8 @@ class Preload(msgspec.Struct, frozen=True, tag="preload"):
 
     modules: list[str]
     sys_path: list[str]
+    environment: dict[str, str]
+    """What has changed in it since the launcher was started, or was last told."""
     fork: bool
 
 
@@ -80,6 +82,7 @@ class _Launcher:
 
     def preload(self, request: Preload) -> None:
         sys.path[:] = request.sys_path
+        os.environ.update(request.environment)
         failed, reason = {}, ""
         may_fork = request.fork and sys.platform == "linux"
         for name in request.modules if may_fork else ():

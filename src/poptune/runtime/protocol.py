@@ -27,6 +27,8 @@ class Terms(Struct, frozen=True, kw_only=True):
     save_at_milestones: bool
     checkpoint_frequency: int
     checkpoint_at_end: bool
+    background_saves: bool = False
+    """Whether a worker writes checkpoints while the training goes on."""
     resources: dict[str, float]
 
 

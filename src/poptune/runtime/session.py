@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 import cloudpickle
 
-from poptune.checkpoints import Checkpoint, CheckpointStore
+from poptune.checkpoints import Checkpoint
 from poptune.errors import TrainableError
 from poptune.runtime.protocol import (
     Assignment,
@@ -53,16 +53,28 @@ class InPlace(Protocol):
         ...
 
 
+class States(Protocol):
+    """Where a session saves states, and finds those that it is to go on from: a store, or less."""
+
+    def save(self, checkpoint: Checkpoint, *, folder: str, number: int) -> object:
+        """Write a checkpoint; once this has returned, the state that it was made from may change."""
+        ...
+
+    def open(self, relative_path: str, *, trusted: bool = False) -> Checkpoint:
+        """Return a checkpoint that was saved."""
+        ...
+
+
 class Session:
     """One trial in a worker, from one assignment to the next."""
 
-    def __init__(
-        self, channel: Channel, terms: Terms, assignment: Assignment, store: CheckpointStore
-    ) -> None:
+    def __init__(self, channel: Channel, terms: Terms, assignment: Assignment, states: States) -> None:
         self.terms = terms
         self._channel = channel
-        self._store = store
+        self._states = states
         self._in_place: InPlace | None = None
+        self.before_report: Callable[[Checkpoint | None], None] | None = None
+        """Told of each ``report()`` of the user's code, with its checkpoint; may refuse it."""
         self.adopt(assignment)
 
     def adopt(self, assignment: Assignment) -> None:
@@ -103,10 +115,15 @@ class Session:
         """Have this code asked for its state, and told of another one; ``None`` ends that."""
         self._in_place = code
 
+    @property
+    def held(self) -> InPlace | None:
+        """The code that is asked for its state."""
+        return self._in_place
+
     def checkpoint(self) -> Checkpoint | None:
         """Return the state that the trial is to go on from."""
         path = self.assignment.checkpoint
-        return None if path is None else self._store.open(path, trusted=True)
+        return None if path is None else self._states.open(path, trusted=True)
 
     def report(
         self,
@@ -220,5 +237,5 @@ class Session:
             )
         number = self._next_save
         self._next_save += 1
-        self._store.save(checkpoint, folder=self.assignment.folder, number=number)
+        self._states.save(checkpoint, folder=self.assignment.folder, number=number)
         return number

@@ -14,7 +14,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import cloudpickle
 
@@ -28,7 +28,6 @@ UNPICKLABLE = (pickle.PicklingError, TypeError, AttributeError)
 _PREFIX, _LOCK = "poptune-objects-", "lock"
 _BIRTH_S = 60.0
 """So young a folder may not be locked yet."""
-_locks: dict[int, IO[str]] = {}
 _opened: dict[str, Any] = {}
 """What this process has put or got, by the folder that it lies in."""
 
@@ -133,14 +132,13 @@ def split(value: Any) -> tuple[bytes, dict[str, Any]]:
 
 
 @functools.cache
-def _own_place(process: int) -> Path:
+def _own_place(process: int) -> Path:  # noqa: ARG001 - a fork has a place of its own
     """The folder for all that this process stores; removed at its end, or, if it was killed, by another's."""
     place = _SHARED_MEMORY if _SHARED_MEMORY.is_dir() else Path(tempfile.gettempdir())
     _remove_what_the_dead_have_left(place)
     own = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
-    lock = (own / _LOCK).open("w")  # stays open, and so locked, as long as this process lives
+    lock = os.open(own / _LOCK, os.O_CREAT | os.O_RDWR)  # open, and so locked, as long as this process lives
     fcntl.flock(lock, fcntl.LOCK_EX)
-    _locks[process] = lock
     atexit.register(shutil.rmtree, own, ignore_errors=True)
     return own
 

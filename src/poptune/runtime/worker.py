@@ -35,6 +35,7 @@ from poptune.runtime.protocol import (
 )
 from poptune.runtime.ring import CAPACITY_BYTES, Ring
 from poptune.runtime.running import run_trial
+from poptune.runtime.saving import BackgroundSaves
 from poptune.runtime.session import Session
 from poptune.runtime.trainable import Prepared
 from poptune.runtime.wire import Inbox, framed, receive_frame
@@ -155,20 +156,22 @@ def _work(line: socket.socket) -> None:
     job = msgspec.msgpack.decode(first.body, type=Job)
     sys.path[:] = job.sys_path
     store = DirectoryStore(Path(job.terms.experiment_path))
+    background = BackgroundSaves(channel, store) if job.terms.background_saves else None
+    speaks, states = background or channel, background or store
     prepared: Prepared | None = None
     while not isinstance(order := channel.receive(), Quit):
         if not isinstance(order, Assignment):
             continue  # meant for a trial that has left this worker meanwhile
         try:
             prepared = prepared or _open(job)
-            session = Session(channel, job.terms, order, store)
+            session = Session(speaks, job.terms, order, states)
             session.folder.mkdir(parents=True, exist_ok=True)
             os.chdir(session.folder)
         except Exception as error:  # noqa: BLE001 - told to the user as the trial's failure
             channel.send(_cannot_begin(order, error))
             channel.send(Idle(trial=order.trial))
             continue
-        run_trial(prepared, session, channel)
+        run_trial(prepared, session, speaks)
 
 
 def _open(job: Job) -> Prepared:

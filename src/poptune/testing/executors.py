@@ -328,9 +328,9 @@ class ExecutorConformance(ABC):
 
     # Through whole runs
 
-    @pytest.mark.parametrize("synch", [False, True])
+    @pytest.mark.parametrize(("synch", "background"), [(False, False), (True, False), (False, True)])
     def test_the_function_is_entered_once_a_trial_and_once_an_exploit(
-        self, tmp_path: Path, *, synch: bool
+        self, tmp_path: Path, *, synch: bool, background: bool
     ) -> None:
         def climb(config: dict[str, Any]) -> None:
             with Path(config["notes"]).open("a") as file:
@@ -343,7 +343,8 @@ class ExecutorConformance(ABC):
                 state = tune.Checkpoint.from_dict({"height": height})
                 tune.report({"height": height[0]}, checkpoint=state)
 
-        results = self.fit(tmp_path, climb, scheduler=_pbt(synch=synch))
+        saves = tune.CheckpointConfig(save_in_background=background)
+        results = self.fit(tmp_path, climb, scheduler=_pbt(synch=synch), run={"checkpoint_config": saves})
         exploits = Counter(edge.recipient for edge in results.lineage.exploits)
         entries = (tmp_path / "notes").read_text().split()
         assert len(entries) == 4 + exploits.total()

@@ -95,6 +95,9 @@ class CheckpointConfig:
         checkpoint_frequency: The class form and ``tune.steps`` save every this many iterations; 0 leaves it
             to the milestones.
         checkpoint_at_end: Whether they save with their last result; by default if they can save.
+        save_in_background: Whether ``report()`` returns before the checkpoint is written. It copies the state
+            first, which takes memory, and waits at milestones; useful with frequent saves between them. A
+            result is known only when its checkpoint is there. The executor ``"inline"`` writes at once.
 
     Example:
         >>> import poptune as tune
@@ -106,6 +109,7 @@ class CheckpointConfig:
     checkpoint_score_order: Mode = "max"
     checkpoint_frequency: int = 0
     checkpoint_at_end: bool | None = None
+    save_in_background: bool = False
 
     def __post_init__(self) -> None:
         check_at_least("num_to_keep", self.num_to_keep)

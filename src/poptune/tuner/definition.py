@@ -170,6 +170,7 @@ class Definition:
             save_at_milestones=needs.checkpoints,
             checkpoint_frequency=checkpoints.checkpoint_frequency,
             checkpoint_at_end=at_end,
+            background_saves=checkpoints.save_in_background,
             resources=self.resources,
         )
 

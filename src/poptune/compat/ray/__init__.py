@@ -17,8 +17,8 @@ from typing import Any, TypeVar, overload
 import poptune
 from poptune.compat.ray import air, train, tune
 from poptune.compat.ray._arguments import logger, refuse, refuse_modules, refuse_names, set_aside
+from poptune.executors.base import available_cores
 from poptune.executors.gpus import visible_gpus
-from poptune.executors.processes import available_cores
 from poptune.runtime.shared import ObjectRef, put
 
 __all__ = [

@@ -1,0 +1,101 @@
+"""A launcher that was started before the run."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import poptune as tune
+from poptune.executors import ProcessExecutor, preloading
+from poptune.executors.base import available_cores
+
+HEAVY = """
+import os, pathlib
+with pathlib.Path(__file__).with_name("imports").open("a") as file: print(os.getpid(), file=file)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _end_early():
+    yield
+    preloading._end_unused()
+
+
+def train(config):
+    tune.report({"launcher": os.getppid(), "mood": os.environ.get("MOOD", "none")})
+
+
+def launchers(path, **options):
+    results = tune.Tuner(
+        train,
+        tune_config=tune.TuneConfig(num_samples=2),
+        run_config=tune.RunConfig(storage_path=path, verbose=0, executor=ProcessExecutor(**options)),
+    ).fit()
+    return {result.metrics["launcher"] for result in results}
+
+
+def early_process():
+    return preloading._early[0]._process
+
+
+def test_a_run_takes_the_launcher_that_has_imported_meanwhile(tmp_path, monkeypatch):
+    (tmp_path / "heavy.py").write_text(HEAVY)
+    monkeypatch.syspath_prepend(tmp_path)
+    tune.preload("heavy")
+    early = early_process().pid
+    deadline = time.monotonic() + 20.0
+    while not (tmp_path / "imports").exists() and time.monotonic() < deadline:
+        os.sched_yield()
+    assert (tmp_path / "imports").read_text().split() == [str(early)], "before there is a run"
+    assert launchers(tmp_path, slots=available_cores()) == {early}
+    assert not preloading._early
+    assert early not in launchers(tmp_path, slots=available_cores()), "it is taken once"
+
+
+def test_a_run_whose_workers_may_use_more_threads_starts_its_own():
+    tune.preload()
+    early = preloading._early[0]
+    other = preloading.launching(threads=2)
+    other.close(at_once=True)
+    assert other is not early
+    assert preloading._early == [early]
+
+
+def test_what_changes_in_the_environment_before_the_run_reaches_the_workers(tmp_path, monkeypatch):
+    tune.preload()
+    monkeypatch.setenv("MOOD", "bright")
+    results = tune.Tuner(
+        train,
+        run_config=tune.RunConfig(
+            storage_path=tmp_path, verbose=0, executor=ProcessExecutor(slots=available_cores())
+        ),
+        tune_config=tune.TuneConfig(num_samples=available_cores()),
+    ).fit()
+    assert results[0].metrics["mood"] == "bright"
+
+
+def test_a_module_that_cannot_be_imported_is_told_when_the_run_begins(tmp_path):
+    tune.preload("not_there")
+    with pytest.warns(tune.PoptuneWarning, match="'not_there' cannot .*ModuleNotFoundError"):
+        launchers(tmp_path, slots=available_cores())
+
+
+def test_a_launcher_that_nobody_needs_ends_with_the_program():
+    code = """
+import poptune as tune
+tune.preload("json")
+from poptune.executors import preloading
+print(preloading._early[0]._process.pid)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert run.stderr == ""
+    assert not Path(f"/proc/{run.stdout.strip()}").exists()
+
+
+def test_only_names_of_modules_can_be_preloaded():
+    with pytest.raises(tune.ConfigurationError, match="preload takes names of modules, .*got <module"):
+        tune.preload(os)
+    assert not preloading._early

@@ -7,6 +7,7 @@ import pytest
 
 from poptune.controller import Controller, Limits
 from poptune.controller import controller as module
+from poptune.controller.cleaning import Cleaning
 from poptune.controller.effects import Effects
 from poptune.core.events import Completed, Created, Failed, Left, PopulationStopped, TrialSpec
 from poptune.core.experiment import Experiment, Settings
@@ -116,16 +117,13 @@ class World:
             )
         )
         self.journal.append(self.first.events)
+        cleaning = Cleaning(self.experiment.population, FakeStore(self.story), self.journal)
         self.controller = Controller(
             experiment=self.experiment,
             journal=self.journal,
             workers=self.workers,
-            effects=Effects(
-                population=self.experiment.population,
-                workers=self.workers,
-                store=FakeStore(self.story),
-                journal=self.journal,
-            ),
+            effects=Effects(population=self.experiment.population, workers=self.workers, cleaning=cleaning),
+            cleaning=cleaning,
             callbacks=[FakeDisplay(self.story, "callback")],
             observers=[],
             listeners=[],

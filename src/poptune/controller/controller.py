@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from poptune.controller.cleaning import Cleaning
 from poptune.controller.effects import Effects
 from poptune.controller.interrupts import Interrupts
 from poptune.controller.memory import available_memory
@@ -77,6 +78,7 @@ class Controller:
         journal: Journal,
         workers: Workers,
         effects: Effects,
+        cleaning: Cleaning,
         callbacks: Sequence[Observer],
         observers: Sequence[Observer],
         listeners: Sequence[Listener],
@@ -87,6 +89,7 @@ class Controller:
         self._journal = journal
         self._workers = workers
         self._effects = effects
+        self._cleaning = cleaning
         self._callbacks = callbacks
         self._observers = [*observers, display]
         self._listeners = [*listeners, display]
@@ -109,6 +112,7 @@ class Controller:
         finally:
             self._workers.close(_GRACE_S)
             self._hear_last_words()
+            self._cleaning.close()
         if self._experiment.finished:
             self._handle([Completed(time_s=time.time())])
         return self._experiment.finished
@@ -154,6 +158,7 @@ class Controller:
         if step.events:
             for observer in self._observers:
                 observer.observe(step.events, self._experiment.population)
+        self._cleaning.tidy()
         self._display.tick(self._experiment)
 
     def _understand(self, message: protocol.Message) -> list[Input]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from poptune.checkpoints import CheckpointStore
+from poptune.controller.cleaning import Cleaning
 from poptune.core.commands import Command, Delete, Proceed, Release, Start, Warn
 from poptune.core.population import Population
 from poptune.core.random import derived_generator
 from poptune.executors.base import Workers
 from poptune.executors.shipping import ship_config
-from poptune.journal import Journal
 from poptune.runtime import protocol
 
 
@@ -22,13 +21,11 @@ class Effects:
         *,
         population: Population,
         workers: Workers,
-        store: CheckpointStore,
-        journal: Journal,
+        cleaning: Cleaning,
     ) -> None:
         self._population = population
         self._workers = workers
-        self._store = store
-        self._journal = journal
+        self._cleaning = cleaning
 
     def carry_out(self, commands: Iterable[Command]) -> list[str]:
         """Do what is commanded, in order; return the warnings for the user."""
@@ -42,8 +39,7 @@ class Effects:
                 case Release(trial=trial):
                     self._workers.unwind(trial)
                 case Delete(checkpoint=checkpoint):
-                    self._journal.sync()
-                    self._store.delete(checkpoint.path)
+                    self._cleaning.add(checkpoint)
                 case Warn(message=message):
                     warnings.append(message)
         return warnings

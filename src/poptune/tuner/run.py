@@ -11,6 +11,7 @@ from pathlib import Path
 from poptune.callbacks import CallbackRunner
 from poptune.checkpoints import DirectoryStore
 from poptune.controller import Controller, Limits, Listener, Observer
+from poptune.controller.cleaning import Cleaning
 from poptune.controller.effects import Effects
 from poptune.core.events import Created, Resumed
 from poptune.core.experiment import Experiment, Step
@@ -122,12 +123,7 @@ class Run:
                 reuse_workers=definition.tune.reuse_workers,
             )
         )
-        effects = Effects(
-            population=population,
-            workers=workers,
-            store=DirectoryStore(path),
-            journal=self.journal,
-        )
+        cleaning = Cleaning(population, DirectoryStore(path), self.journal)
         rules = definition.stop_rules
         budgets = [budget for budget in (definition.tune.time_budget_s, rules.timeout_s) if budget]
         limits = Limits(stoppers=rules.stoppers, time_budget_s=min(budgets, default=None))
@@ -135,7 +131,8 @@ class Run:
             experiment=self.experiment,
             journal=self.journal,
             workers=workers,
-            effects=effects,
+            effects=Effects(population=population, workers=workers, cleaning=cleaning),
+            cleaning=cleaning,
             callbacks=self._callbacks(),
             observers=self._loggers(),
             listeners=self._listeners(),

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: tutorial test lint types contracts unit parity format clean
+.PHONY: tutorial test lint types contracts unit parity bench format clean
 
 tutorial: $(VENV)/examples.installed  ## train a population on MNIST and look at it
 	@$(BIN)/python examples/mnist_convnet_pbt.py $(ARGS)
@@ -28,12 +28,15 @@ unit: $(VENV)/dev.installed
 parity: .venv-parity/installed  ## compare poptune.compat.ray with Ray itself, and write docs/ray_parity.md
 	@.venv-parity/bin/python benchmarks/parity/run.py
 
+bench: .venv-bench/installed  ## time poptune beside Ray Tune and Syne Tune, and write docs/benchmarks.md
+	@.venv-bench/bin/python benchmarks/speed/run.py $(ARGS)
+
 format: $(VENV)/dev.installed
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 clean:
-	rm -rf $(VENV) .venv-parity .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-parity .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, for example: make PYTHON=python3.12")'
@@ -55,4 +58,12 @@ $(VENV)/dev.installed: pyproject.toml examples/requirements.txt | $(BIN)/python
 	@$(PYTHON) -m venv .venv-parity
 	@echo "*" > .venv-parity/.gitignore
 	@.venv-parity/bin/pip install --quiet "ray[tune]==2.60.0" --editable ".[pandas,tensorboard]"
+	@touch $@
+
+.venv-bench/installed: pyproject.toml examples/requirements.txt
+	@echo "Installing Ray and Syne Tune beside poptune ..."
+	@$(PYTHON) -m venv .venv-bench
+	@echo "*" > .venv-bench/.gitignore
+	@.venv-bench/bin/pip install --quiet "ray[tune]==2.60.0" "syne-tune==0.16.0" \
+		--requirement examples/requirements.txt --editable .
 	@touch $@

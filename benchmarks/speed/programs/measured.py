@@ -1,0 +1,41 @@
+"""What the programs share: their arguments, their last line, and poptune's settings for a measurement."""
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+SLOTS = 2
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--storage", type=Path, required=True, help="where what is written is kept")
+    return parser
+
+
+def tell(**figures: float) -> None:
+    print(json.dumps(figures), flush=True)
+
+
+def tell_unavailable(reason: str) -> None:
+    print(json.dumps({"unavailable": reason}), flush=True)
+
+
+def run_config(storage: Path, *, slots: int = SLOTS, loggers: tuple[str, ...] | None = None, **more):
+    """Return the settings of a run that shows nothing; ``loggers`` are all of poptune's own if not given."""
+    import poptune as tune  # noqa: PLC0415 - not every program needs it
+
+    if loggers is not None:
+        more["loggers"] = loggers
+    return tune.RunConfig(
+        storage_path=storage,
+        verbose=0,
+        **{"executor": tune.ProcessExecutor(slots=slots), **more},
+    )
+
+
+def can_choose_loggers() -> bool:
+    import poptune as tune  # noqa: PLC0415
+
+    return any(field.name == "loggers" for field in dataclasses.fields(tune.RunConfig))

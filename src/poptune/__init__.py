@@ -4,58 +4,68 @@ Layers, each of which may use those below it: ``tuner`` wires everything · ``re
 ``progress`` only look · ``controller`` joins core, ``journal`` and ``executors`` · ``executors`` run the
 ``runtime`` in workers · ``schedulers`` decide for the ``core`` · ``core`` is pure and knows only
 ``search_space``.
+
+Public names are imported when they are first used: a worker that only reports needs no scheduler, and a
+program that only reads results needs no executor.
 """
 
-from poptune import plots, schedulers
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from poptune._version import __version__
-from poptune.callbacks import Callback
-from poptune.checkpoints import Checkpoint
-from poptune.core.schedule import Schedule
-from poptune.errors import (
-    CheckpointError,
-    ConfigurationError,
-    CorruptCheckpointError,
-    ExecutorError,
-    ExperimentError,
-    InternalError,
-    JournalError,
-    PoptuneError,
-    PoptuneWarning,
-    TrainableError,
-    UntrustedCheckpointError,
-)
-from poptune.executors import InlineExecutor, ProcessExecutor
-from poptune.results import Result, ResultGrid
-from poptune.runtime.current import TrialContext, get_checkpoint, get_context, report
-from poptune.runtime.shared import ObjectRef, get, put
-from poptune.runtime.trainable import Trainable, with_parameters, with_resources
-from poptune.search_space import (
-    choice,
-    grid_search,
-    lograndint,
-    loguniform,
-    ordinal,
-    qlograndint,
-    qloguniform,
-    qrandint,
-    qrandn,
-    quniform,
-    randint,
-    randn,
-    sample_from,
-    uniform,
-)
-from poptune.stoppers import (
-    CombinedStopper,
-    ExperimentPlateauStopper,
-    FunctionStopper,
-    MaximumIterationStopper,
-    NoopStopper,
-    Stopper,
-    TimeoutStopper,
-    TrialPlateauStopper,
-)
-from poptune.tuner import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
+
+if TYPE_CHECKING:
+    from poptune import plots, schedulers
+    from poptune.callbacks import Callback
+    from poptune.checkpoints import Checkpoint
+    from poptune.core.schedule import Schedule
+    from poptune.errors import (
+        CheckpointError,
+        ConfigurationError,
+        CorruptCheckpointError,
+        ExecutorError,
+        ExperimentError,
+        InternalError,
+        JournalError,
+        PoptuneError,
+        PoptuneWarning,
+        TrainableError,
+        UntrustedCheckpointError,
+    )
+    from poptune.executors import InlineExecutor, ProcessExecutor, preload
+    from poptune.results import Result, ResultGrid
+    from poptune.runtime.current import TrialContext, get_checkpoint, get_context, report
+    from poptune.runtime.shared import ObjectRef, get, put
+    from poptune.runtime.states import RandomState, StateRef
+    from poptune.runtime.steps import steps
+    from poptune.runtime.trainable import Trainable, with_parameters, with_resources
+    from poptune.search_space import (
+        choice,
+        grid_search,
+        lograndint,
+        loguniform,
+        ordinal,
+        qlograndint,
+        qloguniform,
+        qrandint,
+        qrandn,
+        quniform,
+        randint,
+        randn,
+        sample_from,
+        uniform,
+    )
+    from poptune.stoppers import (
+        CombinedStopper,
+        ExperimentPlateauStopper,
+        FunctionStopper,
+        MaximumIterationStopper,
+        NoopStopper,
+        Stopper,
+        TimeoutStopper,
+        TrialPlateauStopper,
+    )
+    from poptune.tuner import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
 
 __all__ = [
     "Callback",
@@ -79,10 +89,12 @@ __all__ = [
     "PoptuneError",
     "PoptuneWarning",
     "ProcessExecutor",
+    "RandomState",
     "Result",
     "ResultGrid",
     "RunConfig",
     "Schedule",
+    "StateRef",
     "Stopper",
     "TimeoutStopper",
     "Trainable",
@@ -102,6 +114,7 @@ __all__ = [
     "loguniform",
     "ordinal",
     "plots",
+    "preload",
     "put",
     "qlograndint",
     "qloguniform",
@@ -113,7 +126,50 @@ __all__ = [
     "report",
     "sample_from",
     "schedulers",
+    "steps",
     "uniform",
     "with_parameters",
     "with_resources",
 ]
+
+_NAMES_BY_HOME = {
+    "callbacks": "Callback",
+    "checkpoints": "Checkpoint",
+    "core.schedule": "Schedule",
+    "errors": (
+        "CheckpointError ConfigurationError CorruptCheckpointError ExecutorError ExperimentError "
+        "InternalError JournalError PoptuneError PoptuneWarning TrainableError "
+        "UntrustedCheckpointError"
+    ),
+    "executors": "InlineExecutor ProcessExecutor preload",
+    "results": "Result ResultGrid",
+    "runtime.current": "TrialContext get_checkpoint get_context report",
+    "runtime.shared": "ObjectRef get put",
+    "runtime.states": "RandomState StateRef",
+    "runtime.steps": "steps",
+    "runtime.trainable": "Trainable with_parameters with_resources",
+    "search_space": (
+        "choice grid_search lograndint loguniform ordinal qlograndint qloguniform qrandint "
+        "qrandn quniform randint randn sample_from uniform"
+    ),
+    "stoppers": (
+        "CombinedStopper ExperimentPlateauStopper FunctionStopper MaximumIterationStopper "
+        "NoopStopper Stopper TimeoutStopper TrialPlateauStopper"
+    ),
+    "tuner": "CheckpointConfig FailureConfig RunConfig TuneConfig Tuner",
+}
+_HOME = {name: f"poptune.{home}" for home, names in _NAMES_BY_HOME.items() for name in names.split()}
+_ROOMS = {"plots", "schedulers"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"poptune.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'poptune' has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_HOME[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,5 +1,6 @@
 """Public names are exported once and documented, and the examples in their docstrings run."""
 
+import ast
 import doctest
 import importlib
 import inspect
@@ -13,9 +14,10 @@ import poptune as tune
 from poptune import plots, results, schedulers
 from poptune.core.scheduler import Scheduler
 from poptune.executors import Executor
+from poptune.integrations import torch as integration_torch
 
 MODULES = sorted(module.name for module in pkgutil.walk_packages(tune.__path__, "poptune."))
-ROOMS = [tune, schedulers, plots, results]
+ROOMS = [tune, schedulers, plots, results, integration_torch]
 SEAMS = [Scheduler, schedulers.Exploit, schedulers.Explore, Executor]
 """Protocols; what their methods mean is said there, and not again in each class that has them."""
 
@@ -45,6 +47,19 @@ def public_methods(cls):
         for name, member in vars(cls).items()
         if not name.startswith("_") and (callable(member) or isinstance(member, property))
     }
+
+
+def test_type_checkers_see_the_same_public_names_in_the_same_homes_as_programs():
+    (block,) = [node for node in ast.parse(inspect.getsource(tune)).body if isinstance(node, ast.If)]
+    seen = {alias.name: node.module for node in block.body for alias in node.names}
+    assert seen == tune._HOME | dict.fromkeys(tune._ROOMS, "poptune")
+    assert set(seen) | {"__version__"} == set(tune.__all__)
+    assert set(tune.__all__) <= set(dir(tune))
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'poptune' has no attribute 'Tunr'"):
+        tune.Tunr  # noqa: B018
 
 
 def test_no_public_name_is_in_two_rooms_of_the_root():

@@ -19,6 +19,11 @@ def enter(session: Session | None) -> None:
     _current = session
 
 
+def running() -> Session | None:
+    """Return the session of the running trial, if one runs."""
+    return _current
+
+
 def session(asker: str) -> Session:
     """Return the session of the running trial.
 
@@ -58,7 +63,10 @@ def report(metrics: Mapping[str, Any], *, checkpoint: Checkpoint | None = None) 
         ...     for step in range(3):
         ...         tune.report({"loss": config["lr"] / (step + 1)})
     """
-    session("report()").report(metrics, checkpoint)
+    mine = session("report()")
+    if mine.before_report is not None:
+        mine.before_report(checkpoint)
+    mine.report(metrics, checkpoint)
 
 
 def get_checkpoint() -> Checkpoint | None:

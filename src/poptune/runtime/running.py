@@ -15,7 +15,9 @@ from typing import Any
 
 from poptune.checkpoints import Checkpoint
 from poptune.errors import TrainableError
+from poptune.notices import warn
 from poptune.runtime import current
+from poptune.runtime.configs import WatchedConfig, changed_paths
 from poptune.runtime.protocol import Channel, Failed, Idle, Message, Returned
 from poptune.runtime.session import Restarted, Session, Unwinding
 from poptune.runtime.trainable import Prepared, Trainable
@@ -24,14 +26,17 @@ from poptune.runtime.trainable import Prepared, Trainable
 def run_trial(prepared: Prepared, session: Session, channel: Channel) -> None:
     """Run a trial until this worker is free of it, and report how it ended."""
     before = _running_beside()
+    is_changed = False
     while True:
-        ending = _run_once(prepared, session)
+        ending = _run_once(prepared, session, is_changed=is_changed)
         restart = session.unwinding
         if restart is not None:
             restart.__traceback__ = None  # or else it keeps alive all that the code had
         clean = not _leftovers(before)
         if isinstance(restart, Restarted) and clean:
+            before_exploit = session.config
             session.adopt(restart.assignment)
+            is_changed = any(changed_paths(before_exploit, session.config))
             continue
         if ending is not None:
             channel.send(ending)
@@ -39,14 +44,20 @@ def run_trial(prepared: Prepared, session: Session, channel: Channel) -> None:
         return
 
 
-def _run_once(prepared: Prepared, session: Session) -> Message | None:
-    """Enter the code once; return what is to be said if it was not told to end."""
+def _run_once(prepared: Prepared, session: Session, *, is_changed: bool) -> Message | None:
+    """Enter the code once; return what is to be said if it was not told to end.
+
+    Args:
+        prepared: The code.
+        session: What it speaks through.
+        is_changed: Whether it is entered anew with another config.
+    """
     current.enter(session)
     try:
         if prepared.is_class:
             _train_object(prepared, session)
         else:
-            prepared.call(session.config)
+            _call_function(prepared, session, is_changed=is_changed)
     except Unwinding:
         return None
     except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is that trial's failure
@@ -54,6 +65,8 @@ def _run_once(prepared: Prepared, session: Session) -> Message | None:
             return None
         return _failed(session, error)
     finally:
+        session.hold(None)  # a loop over steps() that was left by a break may be referred to somewhere
+        session.before_report = None
         current.enter(None)
     if session.unwinding is not None:
         return None
@@ -71,6 +84,24 @@ def _failed(session: Session, error: BaseException) -> Failed:
     """The failure of the trial as it stands now: exploits in place make other incarnations of it."""
     mine = session.assignment
     return Failed(trial=mine.trial, incarnation=mine.incarnation, error=_story(error))
+
+
+def _call_function(prepared: Prepared, session: Session, *, is_changed: bool) -> None:
+    """The function form, and the steps form, which begins as one."""
+    config = WatchedConfig(session.config)
+
+    def warn_if_unread(_: Checkpoint | None) -> None:
+        session.before_report = None
+        if not config.reads.any:
+            warn(
+                "The trial goes on from a copied state with changed hyperparameters, but the training "
+                "function has read nothing from its config: after restoring the checkpoint, set the "
+                "hyperparameters from config again, as the checkpoint brings those of its donor"
+            )
+
+    if is_changed:
+        session.before_report = warn_if_unread
+    prepared.call(config)
 
 
 def _train_object(prepared: Prepared, session: Session) -> None:

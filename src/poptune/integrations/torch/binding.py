@@ -1,0 +1,193 @@
+"""Binds hyperparameters to an optimizer, so that each restore writes them and none is lost to a scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+from poptune.errors import ConfigurationError, TrainableError
+from poptune.integrations.torch.learning_rates import LearningRates
+from poptune.integrations.torch.settings import Setting
+from poptune.runtime.states import BoundState
+from poptune.types import Config
+
+
+def bind(optimizer: Optimizer, /, *names: str, scheduler: Any = None, **paths: str) -> BoundOptimizer:
+    """Bind hyperparameters of the config to an optimizer, for :func:`poptune.steps`.
+
+    A checkpoint's optimizer state brings the donor's hyperparameters with it. Bound ones are written into the
+    param groups at the start and after each restore, and read back.
+
+    With several param groups, one that was built with another learning rate or weight decay than the config's
+    keeps its ratio to it (a tenth stays a tenth, and 0 stays 0); of all other settings, it keeps its own
+    value. A value in a tensor, as compiled optimizers have it, is changed in place.
+
+    With ``scheduler``, the rate at the n-th step is after an exploit what it is at the n-th step of a run
+    that began with the new learning rate: base rates, peaks and the present rate move by one factor, while
+    the ``eta_min`` of a cosine schedule stays. With ``OneCycleLR`` and ``CyclicLR`` it may be the peak,
+    ``max_lr=config["lr"]``, that comes from the config. Tested with LambdaLR, MultiplicativeLR, StepLR,
+    MultiStepLR, ConstantLR, LinearLR, ExponentialLR, PolynomialLR, CosineAnnealingLR,
+    CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR, SequentialLR, ChainedScheduler and ReduceLROnPlateau
+    (which forgets how often it would have reduced further at its ``min_lr``); others must compute their rates
+    from the optimizer's or their own base rates.
+
+    Args:
+        optimizer: The optimizer, built with the config's values.
+        *names: Settings of the param groups that the config calls the same, for example ``"lr"``.
+        scheduler: The learning-rate scheduler, or a list of them, which is then saved and restored, too.
+        **paths: Settings and what the config calls them, with dots into nested dicts:
+            ``weight_decay="optimizer.wd"``. ``betas`` takes a pair; ``beta1`` and ``beta2`` take one each.
+
+    Returns:
+        A state for ``steps``. In a checkpoint, it is the optimizer's ``state_dict()`` with two more keys,
+        ``bound`` and ``schedulers``, which ``optimizer.load_state_dict()`` ignores.
+
+    Raises:
+        ConfigurationError: The optimizer has no such setting; the scheduler is another optimizer's, or is
+            missing, or cannot be moved to another rate, or sets the bound momentum itself.
+        TrainableError: (in the loop) A value is missing in the config, or did not take.
+
+    Example:
+        >>> import torch
+        >>> import poptune as tune
+        >>> from poptune.integrations.torch import bind
+        >>> def train(config):
+        ...     model = torch.nn.Linear(2, 1)
+        ...     optimizer = torch.optim.SGD(model.parameters(), lr=config["lr"], momentum=config["momentum"])
+        ...     bound = bind(optimizer, "lr", "momentum")
+        ...     for step in tune.steps(config, model=model, optimizer=bound):
+        ...         loss = model(torch.ones(2)).square().sum()
+        ...         optimizer.zero_grad()
+        ...         loss.backward()
+        ...         optimizer.step()
+        ...         tune.report({"loss": loss.item()})
+    """
+    schedulers = list(scheduler) if isinstance(scheduler, list | tuple) else [scheduler] if scheduler else []
+    bound = {**{name: name for name in names}, **paths}
+    _check_schedulers(optimizer, schedulers, bound)
+    rates = LearningRates(optimizer.param_groups, schedulers) if "lr" in bound else None
+    if rates and rates.cycles_momentum and (clash := bound.keys() & {"momentum", "betas", "beta1"}):
+        raise ConfigurationError(
+            f"A bound setting must not be set by the scheduler too, but that cycles {min(clash)!r}: build "
+            f"it with cycle_momentum=False, or do not bind {min(clash)!r}"
+        )
+    settings = [Setting(name, path) for name, path in bound.items()]
+    for setting in settings:
+        setting.check(optimizer)
+    return BoundOptimizer(optimizer, schedulers, settings)
+
+
+def _check_schedulers(optimizer: Optimizer, schedulers: Sequence[Any], bound: Mapping[str, str]) -> None:
+    for each in schedulers:
+        if getattr(each, "optimizer", None) is not optimizer:
+            raise ConfigurationError(
+                f"The scheduler must be one of the same optimizer, got {each!r}: pass the scheduler that was "
+                "built with it"
+            )
+    if "lr" in bound and not schedulers and any("initial_lr" in group for group in optimizer.param_groups):
+        raise ConfigurationError(
+            "To bind 'lr', the learning-rate scheduler must be known, as it would undo what is written, but "
+            'this optimizer has one that is not: bind(optimizer, "lr", scheduler=scheduler)'
+        )
+
+
+@final
+class BoundOptimizer(BoundState):
+    """An optimizer with its schedulers, as a state for `steps`; made by :func:`bind`."""
+
+    def __init__(self, optimizer: Optimizer, schedulers: list[Any], settings: list[Setting]) -> None:
+        self._optimizer = optimizer
+        self._schedulers = schedulers
+        self._settings = settings
+        self._bases: list[float] = []
+        """The learning rate of each group that its schedule is for, if "lr" is bound."""
+
+    @property
+    def config_paths(self) -> list[str]:
+        """The dotted paths of the values in the config that are written."""
+        return [setting.path for setting in self._settings]
+
+    def begin(self, config: Config) -> None:
+        """Write the config into an optimizer that was just built."""
+        for setting in self._settings:
+            wanted = setting.wanted(config)
+            if setting.name == "lr":
+                rates = self._rates()
+                self._bases = rates.bases
+                setting.share_rates(rates, wanted, default=self._optimizer.defaults.get("lr"))
+            else:
+                setting.share(self._groups, wanted)
+        self.write(config)
+
+    def write(self, config: Config) -> None:
+        """Write the config into the optimizer as it is now, and read it back."""
+        for setting in self._settings:
+            if setting.name == "lr":
+                if self._schedulers:
+                    setting.check_schedulable(setting.wanted(config))
+                self._move_rates(setting.for_each_group(setting.wanted(config)))
+            else:
+                setting.write(self._groups, setting.wanted(config))
+        self.check(config)
+
+    def check(self, config: Config) -> None:
+        """Read back what was written."""
+        for setting in self._settings:
+            if setting.name != "lr":
+                setting.check_taken(self._groups, setting.wanted(config))
+            elif not self._rates().are_for(self._bases):
+                raise TrainableError(
+                    f"The optimizer must keep a new 'lr', but its schedule is for {self._rates().bases} "
+                    f"after {self._bases} was written: leave its initial_lr alone"
+                )
+
+    def _move_rates(self, targets: list[float]) -> None:
+        if targets == self._bases:
+            return
+        rates = self._rates()
+        rates.check_followed(self._bases, targets)
+        rates.move(self._bases, targets)
+        self._bases = targets
+        written = [float(group["lr"]) for group in rates.groups]
+        if (taken := [float(group["lr"]) for group in self._groups]) != written:
+            raise TrainableError(
+                f"The optimizer must take a new 'lr', but it has {taken} after {written} was written: its "
+                "param_groups must be the ones that it steps with"
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the optimizer's state, with what was bound and the states of the schedulers."""
+        state = dict(self._optimizer.state_dict())
+        if any(setting.name == "lr" for setting in self._settings):
+            state["bound"] = {"lr": self._bases}
+        if self._schedulers:
+            state["schedulers"] = [each.state_dict() for each in self._schedulers]
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over the state of optimizer and schedulers; what the config says must be written next."""
+        tensors = [
+            {key: value for key, value in group.items() if isinstance(value, Tensor)}
+            for group in self._groups
+        ]
+        self._optimizer.load_state_dict({key: state[key] for key in state.keys() - {"bound", "schedulers"}})
+        for live, group in zip(tensors, self._groups, strict=True):
+            for key, tensor in live.items():
+                group[key] = (
+                    tensor.copy_(group[key]) if isinstance(group[key], Tensor) else tensor.fill_(group[key])
+                )
+        for scheduler, its_state in zip(self._schedulers, state.get("schedulers", []), strict=True):
+            scheduler.load_state_dict(dict(its_state))
+        if "bound" in state:
+            self._bases = list(state["bound"]["lr"])
+
+    @property
+    def _groups(self) -> list[dict[str, Any]]:
+        groups: list[dict[str, Any]] = self._optimizer.param_groups
+        return groups
+
+    def _rates(self) -> LearningRates:
+        return LearningRates(self._groups, self._schedulers)

@@ -1,0 +1,181 @@
+"""The objects of a loop over ``steps()``: saved, restored, and brought to another trial's state in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol, runtime_checkable
+
+from poptune.checkpoints import Checkpoint
+from poptune.errors import TrainableError
+from poptune.runtime.configs import Reads, WatchedConfig, changed_paths, plain_part
+from poptune.runtime.session import Session
+from poptune.runtime.states import BoundState
+
+OURS = "poptune"
+"""The key of a checkpoint under which stands what is not the user's."""
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """What can be saved and restored: a model, an optimizer, a scaler, a ``StateRef``."""
+
+    def state_dict(self) -> Any:
+        """Return the state as it is now; it may be live."""
+        ...
+
+    def load_state_dict(self, state_dict: Any, /) -> Any:
+        """Take over a state."""
+        ...
+
+
+class LiveState:
+    """The objects of one loop, between its session and the states that are saved and loaded."""
+
+    def __init__(self, session: Session, config: WatchedConfig, state: Mapping[str, Stateful]) -> None:
+        self._session = session
+        self._config = config
+        self._state = state
+        self._bound = [value for value in state.values() if isinstance(value, BoundState)]
+        self._adopted = session.config
+        """What the session's config was when `config` became it; that may hold more of the user's own."""
+        self._reads_before = Reads()
+        """What building the objects has read, so that these follow from it."""
+        self._reads_within = Reads()
+        """What the loop has read, before the last exploit."""
+        self._unproven: list[str] | None = None
+        """What the last exploit has mutated and is not bound, until one iteration has passed."""
+        self._exploited_at = 0
+        self._last = 0
+        """The session's iteration before the report of this iteration of the loop."""
+
+    def enter(self) -> None:
+        """Restore what the trial goes on from, write the config into it, and be asked for the state."""
+        for bound in self._bound:
+            bound.begin(self._config)
+        checkpoint = self._session.checkpoint()
+        if checkpoint is not None:
+            self._load(checkpoint.to_dict())
+            self._write_bound()
+        self._config.reads.move_to(self._reads_before)
+        self._session.hold(self)
+        self._session.before_report = self.check_report
+
+    def leave(self) -> None:
+        """Be asked no more. A loop that was left by a break may be collected when another runs already."""
+        if self._session.held is self:
+            self._session.hold(None)
+            self._session.before_report = None
+
+    def begin_iteration(self) -> None:
+        self._last = self._session.iteration
+
+    def check_report(self, checkpoint: Checkpoint | None) -> None:
+        """Refuse a report that the loop cannot vouch for."""
+        if self._session.unwinding is not None:
+            return
+        if checkpoint is not None:
+            raise TrainableError(
+                "In a loop over steps() the state is saved without your doing, but report() was given a "
+                "checkpoint: leave it out, and give what it holds to steps()"
+            )
+        if self._session.iteration != self._last:
+            raise TrainableError(
+                f"Each iteration of steps() must report once, but iteration {self._last + 1} reports again: "
+                "put all its metrics into one report()"
+            )
+        if self._unproven is not None:
+            self._check_effect(self._unproven)
+            self._unproven = None
+
+    def end_iteration(self) -> None:
+        if self._session.iteration == self._last:
+            raise TrainableError(
+                f"Each iteration of steps() must report once, but iteration {self._last + 1} has ended "
+                "without: call tune.report({...}) at the end of the loop's body"
+            )
+
+    @contextmanager
+    def saved(self) -> Iterator[Checkpoint]:
+        """See `InPlace.saved`."""
+        state = {name: value.state_dict() for name, value in self._state.items()}
+        ours = {
+            "format": 1,
+            "iteration": self._session.iteration + 1,
+            "config": plain_part(self._adopted),
+        }
+        yield Checkpoint.from_dict({**state, OURS: ours})
+
+    def take_over(self) -> bool:
+        """See `InPlace.take_over`. Where the donor's config builds other objects, they must be built anew."""
+        checkpoint = self._session.checkpoint()
+        if checkpoint is None:
+            return False
+        old, new = self._adopted, self._session.config
+        self._config.reads.move_to(self._reads_within)
+        written = {path for bound in self._bound for path in bound.config_paths}
+        changed = [path for path in changed_paths(old, new) if path not in written]
+        try:
+            loaded = checkpoint.to_dict()
+            mutated = set(changed_paths(loaded[OURS]["config"], plain_part(new)))
+            if any(self._is_built_in(path) for path in changed if path not in mutated):
+                return False
+            self._load(loaded)
+        except Exception:  # noqa: BLE001 - what is no matter of other objects is raised again on entering
+            return False
+        self._adopted = new
+        self._config.become(old, new)
+        self._write_bound()
+        self._config.reads.move_to(Reads())
+        self._unproven = [path for path in changed if path in mutated]
+        self._exploited_at = self._session.iteration
+        self._last = self._session.iteration - 1
+        return True
+
+    def _is_built_in(self, path: str) -> bool:
+        """Whether a value had its effect on building the objects: with another, they would be others."""
+        return self._reads_before.has(path) and not self._reads_within.has(path)
+
+    def _load(self, loaded: dict[str, Any]) -> None:
+        if loaded.pop(OURS, None) is None:
+            raise TrainableError(
+                "steps() restores what it has saved, but this checkpoint was saved otherwise, with the keys "
+                f"{sorted(map(str, loaded))}: go on with the code that saved it, or start a new experiment"
+            )
+        if loaded.keys() != self._state.keys():
+            missing, unknown = self._state.keys() - loaded.keys(), loaded.keys() - self._state.keys()
+            raise TrainableError(
+                "steps() must be given the states that the checkpoint holds, but it "
+                + " and ".join(
+                    [
+                        *([f"lacks {sorted(missing)}"] if missing else []),
+                        *([f"also holds {sorted(unknown)}"] if unknown else []),
+                    ]
+                )
+                + ": name the same states as the code that saved it, or start a new experiment"
+            )
+        for name, value in self._state.items():
+            try:
+                value.load_state_dict(loaded[name])
+            except Exception as error:
+                error.add_note(f"This happened while steps() restored the state {name!r}.")
+                raise
+
+    def _write_bound(self) -> None:
+        for bound in self._bound:
+            bound.write(self._config)
+
+    def _check_effect(self, changed: list[str]) -> None:
+        ignored = [path for path in changed if not self._config.reads.has(path)]
+        if ignored:
+            names = ", ".join(map(repr, ignored))
+            words = ", ".join(
+                f'{path.rpartition(".")[2]}="{path}"' if "." in path else f'"{path}"' for path in ignored
+            )
+            raise TrainableError(
+                f"Every hyperparameter that an exploit changes must have an effect, but {names} changed at "
+                f"iteration {self._exploited_at} and was neither bound nor read from config in the iteration "
+                f"after: read it within the loop, where it is used, or bind it: bind(optimizer, {words})"
+            )
+        for bound in self._bound:
+            bound.check(self._config)

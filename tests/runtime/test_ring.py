@@ -10,7 +10,7 @@ from poptune.runtime import ring
 from poptune.runtime.ring import Ring, create
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def ends():
     descriptor = create()
     writer, reader = Ring(descriptor), Ring(descriptor)
@@ -20,14 +20,21 @@ def ends():
     reader.close()
 
 
+@pytest.fixture(scope="module")
+def shared_ends():
+    descriptor = create()
+    yield Ring(descriptor), Ring(descriptor)
+    os.close(descriptor)
+
+
 @settings(deadline=None)
 @given(
     turns=st.lists(
         st.tuples(st.sampled_from([0, 1, 7, 300_000, 700_000, 1_500_000]), st.booleans()), max_size=8
     )
 )
-def test_what_is_written_is_read_in_order_and_whole(ends, turns):
-    writer, reader = ends
+def test_what_is_written_is_read_in_order_and_whole(shared_ends, turns):
+    writer, reader = shared_ends
     reader.read()
     written, read = bytearray(), bytearray()
     for size, reads in turns:

@@ -1,10 +1,13 @@
 """The tutorial's ConvNet on poptune, in the function form: it is entered anew at each exploit."""
 
-from convnet import INTERVAL, make, test, train
-from convnet_settings import fit_and_tell
-
 import poptune as tune
-from poptune.datasets.mnist import load_mnist
+
+tune.preload("torch")  # the workers' imports begin beside this program's own
+
+from convnet import INTERVAL, make, test, train  # noqa: E402
+from convnet_settings import fit_and_tell  # noqa: E402
+
+from poptune.datasets.mnist import load_mnist  # noqa: E402
 
 
 def train_convnet(config):

@@ -1,11 +1,14 @@
 """The tutorial's ConvNet on poptune, in the steps form: exploits happen in place, the data is shared."""
 
-from convnet import make, test, train
-from convnet_settings import fit_and_tell
-from measured import tell_unavailable
-
 import poptune as tune
-from poptune.datasets.mnist import load_mnist
+
+tune.preload("torch")  # the workers' imports begin beside this program's own
+
+from convnet import make, test, train  # noqa: E402
+from convnet_settings import fit_and_tell  # noqa: E402
+from measured import tell_unavailable  # noqa: E402
+
+from poptune.datasets.mnist import load_mnist  # noqa: E402
 
 
 def train_convnet(config, mnist):

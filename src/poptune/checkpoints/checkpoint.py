@@ -15,6 +15,7 @@ from poptune.checkpoints.manifest import (
     Kind,
     Manifest,
     check_content,
+    check_files,
     check_sizes,
     copy_files,
     deleted,
@@ -126,6 +127,17 @@ class Checkpoint:
             if self._manifest is None or self._manifest.kind == "directory":
                 return self._read_files(self.path, verify=verify)
             return read_dict(self.path, self._manifest, trusted=trusted or self._trusted, verify=verify)
+
+    def verify(self) -> None:
+        """Compare the files of a stored checkpoint with their checksums; nothing in them is opened.
+
+        Raises:
+            CorruptCheckpointError: Its files are not those that were written.
+            CheckpointError: It was deleted, or cannot be read.
+        """
+        if self.path is not None and self._manifest is not None:
+            with self._os_errors_explained():
+                check_files(self._manifest, self.path)
 
     def to_directory(self, path: str | PathLike[str] | None = None) -> Path:
         """Write the checkpoint's files to a folder of yours, which is created if need be.

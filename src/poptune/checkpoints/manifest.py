@@ -151,6 +151,23 @@ def check_sizes(manifest: Manifest, folder: Path) -> None:
             raise _differs(name, folder, record.size_bytes, size_bytes)
 
 
+def check_files(manifest: Manifest, folder: Path) -> None:
+    """Compare all files with the manifest, reading each of them to its end.
+
+    Raises:
+        CorruptCheckpointError: A file is missing or is not the one that was written.
+        OSError: A file cannot be read.
+    """
+    check_sizes(manifest, folder)
+    for name, record in manifest.files.items():
+        crc32 = 0
+        with (folder / name).open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                crc32 = zlib.crc32(chunk, crc32)
+        if crc32 != record.crc32:
+            raise _differs(name, folder, record, FileRecord(crc32, record.size_bytes))
+
+
 def missing_file(name: str, folder: Path) -> CheckpointError:
     """The error for a file that is not there, which depends on whether the folder is."""
     if not folder.is_dir():

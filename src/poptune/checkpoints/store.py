@@ -112,7 +112,7 @@ class DirectoryStore:
         target = self._path(relative_path)
         aside = _aside(target)
         try:
-            aside.mkdir(parents=True)
+            _make_folder(aside)
             manifest = checkpoint.write(aside)
             _require_replaceable(target)
             _discard(target)
@@ -187,6 +187,13 @@ class DirectoryStore:
 
 def _aside(path: Path) -> Path:
     return path.with_name(f".tmp-{path.name}-{uuid.uuid4().hex[:8]}")
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir()
+    except FileNotFoundError:
+        path.mkdir(parents=True)
 
 
 def _has_manifest(path: Path) -> bool:

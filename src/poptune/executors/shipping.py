@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import functools
 import inspect
+import pickle
 import pickletools
 import sys
 import types
@@ -21,6 +22,7 @@ from poptune.runtime.trainable import Prepared
 
 _ARRAY_LIBRARIES = {"numpy", "torch", "jax"}
 _ARRAY_LEAVES = "poptune.checkpoints.leaves"
+_PLAIN_TYPES = {int, float, str, bool, type(None)}
 
 
 def ship(prepared: Prepared) -> bytes:
@@ -168,13 +170,18 @@ def ship_config(config: Mapping[str, Any]) -> bytes:
         ConfigurationError: A value cannot be pickled; the message names its key.
     """
     try:
-        return bytes(cloudpickle.dumps(dict(config)))
+        return pickle.dumps(dict(config)) if _is_plain(config) else bytes(cloudpickle.dumps(dict(config)))
     except Exception as error:
         names = ", ".join(repr(name) for name in _unpicklable_keys(config))
         raise ConfigurationError(
             f"Config values must be picklable, so that workers can have them, but {names} cannot be pickled "
             f"({type(error).__name__}: {error}): create it inside the trainable"
         ) from error
+
+
+def _is_plain(config: Mapping[str, Any]) -> bool:
+    """Whether any pickler will do, and so the fast one: nothing in it comes from the user's main module."""
+    return all(type(value) in _PLAIN_TYPES for value in config.values())
 
 
 def _unpicklable_keys(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

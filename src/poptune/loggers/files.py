@@ -8,8 +8,12 @@ from typing import Any
 
 def append_text(path: Path, text: str) -> None:
     """Add text to a file, which is made, with its folder, if it is not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8", newline="") as file:
+    try:
+        file = path.open("a", encoding="utf-8", newline="")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a", encoding="utf-8", newline="")
+    with file:
         file.write(text)
 
 

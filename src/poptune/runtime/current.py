@@ -63,7 +63,7 @@ def report(metrics: Mapping[str, Any], *, checkpoint: Checkpoint | None = None) 
         ...     for step in range(3):
         ...         tune.report({"loss": config["lr"] / (step + 1)})
     """
-    mine = session("report()")
+    mine = _current or session("report()")
     if mine.before_report is not None:
         mine.before_report(checkpoint)
     mine.report(metrics, checkpoint)

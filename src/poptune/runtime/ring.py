@@ -49,6 +49,9 @@ class Ring:
         self._counters = view[:_HEADER_BYTES].cast("Q")
         self._data = view[_HEADER_BYTES:]
         self._fence = threading.Lock()
+        self._place = self._counters[_WRITTEN] % CAPACITY_BYTES
+        self._room = CAPACITY_BYTES - self.fill_bytes
+        """How much the writer knows to be free; more may be."""
 
     @property
     def fill_bytes(self) -> int:
@@ -66,19 +69,31 @@ class Ring:
 
     def write(self, data: bytes) -> int:
         """Write as much as fits, and return how many bytes that was."""
-        written = self._counters[_WRITTEN]
-        size = min(len(data), CAPACITY_BYTES - written + self._counters[_READ])
-        place = written % CAPACITY_BYTES
-        if place + size <= CAPACITY_BYTES:
-            self._data[place : place + size] = data if size == len(data) else data[:size]
-        else:
-            before_end = CAPACITY_BYTES - place
-            self._data[place:] = data[:before_end]
-            self._data[: size - before_end] = data[before_end:size]
+        size, place = len(data), self._place
+        end = place + size
+        if size > self._room or end >= CAPACITY_BYTES:
+            return self._write_around_the_end(data)
+        self._data[place:end] = data
+        self._place = end
+        self._room -= size
+        self._publish(size)
+        return size
+
+    def _write_around_the_end(self, data: bytes) -> int:
+        self._room = CAPACITY_BYTES - self.fill_bytes
+        size, place = min(len(data), self._room), self._place
+        first = min(size, CAPACITY_BYTES - place)
+        self._data[place : place + first] = data[:first]
+        self._data[: size - first] = data[first:size]
+        self._place = (place + size) % CAPACITY_BYTES
+        self._room -= size
+        self._publish(size)
+        return size
+
+    def _publish(self, size: int) -> None:
         if not _KEEPS_ORDER:
             self._keep_order()
-        self._counters[_WRITTEN] = written + size
-        return size
+        self._counters[_WRITTEN] += size
 
     def read(self) -> bytes:
         """Return all that is there, and free its room."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
+import shutil
 import tempfile
 import threading
 import traceback
@@ -116,6 +118,7 @@ def _train_object(prepared: Prepared, session: Session) -> None:
             session.report(metrics, done=isinstance(metrics, Mapping) and bool(metrics.get("done", False)))
     finally:
         session.hold(None)
+        held.discard()
         trainable.cleanup()
 
 
@@ -125,16 +128,26 @@ class _HeldObject:
     def __init__(self, trainable: Trainable, session: Session) -> None:
         self._trainable = trainable
         self._session = session
+        self._scratch: str | None = None
 
     @contextmanager
     def saved(self) -> Iterator[Checkpoint]:
-        """See `InPlace.saved`: the object is given a scratch folder that lasts until its state is stored."""
-        with tempfile.TemporaryDirectory(prefix="poptune-save-", ignore_cleanup_errors=True) as scratch:
-            state: Any = self._trainable.save_checkpoint(scratch)
-            if isinstance(state, Mapping):
-                yield Checkpoint.from_dict(dict(state))
-            else:
-                yield Checkpoint.from_directory(scratch)
+        """See `InPlace.saved`: the object is given a scratch folder that is empty whenever it saves."""
+        if self._scratch is None:
+            self._scratch = tempfile.mkdtemp(prefix="poptune-save-")
+        state: Any = self._trainable.save_checkpoint(self._scratch)
+        if isinstance(state, Mapping):
+            yield Checkpoint.from_dict(dict(state))
+        else:
+            yield Checkpoint.from_directory(self._scratch)
+        if os.listdir(self._scratch):  # noqa: PTH208 - is there anything? it is asked at each save
+            self.discard()
+
+    def discard(self) -> None:
+        """Remove the scratch folder, if there is one."""
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None
 
     def take_over(self) -> bool:
         """See `InPlace.take_over`."""

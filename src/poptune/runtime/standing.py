@@ -16,24 +16,35 @@ from poptune.errors import TrainableError
 from poptune.runtime.metrics import is_at_least, plain_metrics
 from poptune.runtime.protocol import Assignment, Terms
 
+_OWN_KEYS = {"training_iteration", "time_total_s", "timestamp"}
+"""What we count ourselves: it is in every result, and never falls."""
+
 
 class Standing:
     """A trial's progress along the lineage of its state, from one assignment on."""
 
     def __init__(self, terms: Terms, assignment: Assignment) -> None:
-        self._terms = terms
-        self.iteration = assignment.iteration
-        """The last iteration that was reported."""
         self.until = assignment.until
         """The next milestone."""
+        self._last: dict[str, Any] = {
+            "training_iteration": assignment.iteration,
+            "time_total_s": assignment.time_total_s,
+            "iterations_since_restore": 0,
+            "time_since_restore": 0.0,
+        }
+        """The last result, or what the assignment says in its place."""
+        self._time_attr = terms.time_attr
         self._age = assignment.age
-        self._time_total_s = assignment.time_total_s
-        self._iterations_since_restore = 0
-        self._time_since_restore_s = 0.0
+        self._required = [
+            key
+            for key in (terms.metric, terms.time_attr)
+            if terms.require_attrs and key is not None and key not in _OWN_KEYS
+        ]
         self._thresholds = [
             *((key, least, True) for key, least in terms.stop_population.items()),
             *((key, least, False) for key, least in terms.stop.items()),
         ]
+        self._save_frequency = terms.checkpoint_frequency
         self._identity = {
             "trial_id": assignment.trial,
             "pid": os.getpid(),
@@ -41,6 +52,11 @@ class Standing:
             "node_ip": _node_ip(),
         }
         self.begin_iteration()
+
+    @property
+    def iteration(self) -> int:
+        """The last iteration that was reported."""
+        return self._last["training_iteration"]  # type: ignore[no-any-return]
 
     def begin_iteration(self) -> None:
         """Count time from now on: what the trial has waited is not its own."""
@@ -52,32 +68,29 @@ class Standing:
         Raises:
             TrainableError: It cannot be kept, or it lacks what the run depends on.
         """
+        last = self._last
         row = plain_metrics(metrics)
-        own = len(row)
+        for key in self._required:
+            if key not in row:
+                raise TrainableError(
+                    f"The result lacks {key!r}, which the scheduler reads; it has the keys {sorted(row)}: "
+                    f"report({{{key!r}: ...}}), or name one of these keys instead"
+                )
         elapsed_s = time.perf_counter() - self._began_s
         row |= self._identity
-        row["training_iteration"] = self.iteration + 1
-        row["time_total_s"] = self._time_total_s + elapsed_s
+        row["training_iteration"] = last["training_iteration"] + 1
+        row["time_total_s"] = last["time_total_s"] + elapsed_s
         row["time_this_iter_s"] = elapsed_s
         row["timestamp"] = timestamp = int(time.time())
         row["date"] = _date(timestamp)
-        row["iterations_since_restore"] = self._iterations_since_restore + 1
-        row["time_since_restore"] = self._time_since_restore_s + elapsed_s
-        if self._terms.require_attrs:
-            self._check_required(row, own)
-        self._check_time(row)
+        row["iterations_since_restore"] = last["iterations_since_restore"] + 1
+        row["time_since_restore"] = last["time_since_restore"] + elapsed_s
+        if self._time_attr not in _OWN_KEYS:
+            self._check_time(row)
         return row
 
-    def _check_required(self, row: dict[str, Any], own: int) -> None:
-        for key in (self._terms.metric, self._terms.time_attr):
-            if key is not None and key not in row:
-                raise TrainableError(
-                    f"The result lacks {key!r}, which the scheduler reads; it has the keys "
-                    f"{sorted([*row][:own])}: report({{{key!r}: ...}}), or name one of these keys instead"
-                )
-
     def _check_time(self, row: dict[str, Any]) -> None:
-        name = self._terms.time_attr
+        name = self._time_attr
         age = row.get(name, self._age)
         if not isinstance(age, (int, float)) or not self._age <= age < math.inf:
             raise TrainableError(
@@ -87,7 +100,7 @@ class Standing:
 
     def is_at_milestone(self, row: dict[str, Any]) -> bool:
         """Whether the trial must check in with this result."""
-        return self.until is not None and is_at_least(row.get(self._terms.time_attr), self.until)
+        return self.until is not None and is_at_least(row.get(self._time_attr), self.until)
 
     def stop_reason(self, row: dict[str, Any], *, done: bool) -> tuple[str, bool]:
         """Return why this is the last result, or nothing, and whether it ends the population.
@@ -103,16 +116,12 @@ class Standing:
 
     def is_save_due(self, row: dict[str, Any]) -> bool:
         """Whether the result's iteration is one of those that are saved."""
-        frequency = self._terms.checkpoint_frequency
-        return bool(frequency) and row["training_iteration"] % frequency == 0
+        return bool(self._save_frequency) and row["training_iteration"] % self._save_frequency == 0
 
     def advance(self, row: dict[str, Any]) -> None:
         """Stand where a result stands that is complete and about to be sent."""
-        self.iteration = row["training_iteration"]
-        self._time_total_s = row["time_total_s"]
-        self._iterations_since_restore = row["iterations_since_restore"]
-        self._time_since_restore_s = row["time_since_restore"]
-        self._age = row.get(self._terms.time_attr, self._age)
+        self._last = row
+        self._age = row.get(self._time_attr, self._age)
 
 
 @functools.lru_cache(maxsize=1)  # a loop may report many times a second

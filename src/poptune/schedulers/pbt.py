@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
 from typing import Any
 
 from poptune.arguments import check_mode, reject_unknown_keywords
@@ -124,7 +125,21 @@ class PopulationBasedTraining:
                 'hyperparam_mutations={"lr": tune.loguniform(1e-4, 1)}'
             )
         check_mutations(self.hyperparam_mutations or {})
-        Truncation(quantile_fraction=self.quantile_fraction)
+        self._exploit  # noqa: B018 - checks its fraction
+
+    @cached_property
+    def _exploit(self) -> Exploit:
+        return self.exploit or Truncation(quantile_fraction=self.quantile_fraction)
+
+    @cached_property
+    def _explore(self) -> Explore:
+        return self.explore or Perturb(
+            mutations=self.hyperparam_mutations or {},
+            resample_probability=self.resample_probability,
+            factors=self.perturbation_factors,
+            respect_bounds=self.respect_bounds,
+            custom=self.custom_explore_fn,
+        )
 
     @property
     def needs(self) -> Needs:
@@ -185,8 +200,7 @@ class PopulationBasedTraining:
     ) -> tuple[Decision, str]:
         """Return what a trial at its milestone does, and a warning for the user, if any."""
         trial = population[trial_id]
-        exploit = self.exploit or Truncation(quantile_fraction=self.quantile_fraction)
-        donor_id = exploit.donor(trial_id, ranking, lambda: random("donor", trial_id))
+        donor_id = self._exploit.donor(trial_id, ranking, lambda: random("donor", trial_id))
         if donor_id is None:
             return self._go_on(trial, "not among the lowest"), ""
         donor = population[donor_id]
@@ -212,14 +226,7 @@ class PopulationBasedTraining:
 
     def _copy(self, trial: TrialView, donor: TrialView, random: Random) -> Decision:
         assert donor.checkpoint is not None
-        explore = self.explore or Perturb(
-            mutations=self.hyperparam_mutations or {},
-            resample_probability=self.resample_probability,
-            factors=self.perturbation_factors,
-            respect_bounds=self.respect_bounds,
-            custom=self.custom_explore_fn,
-        )
-        config = explore.explore(donor.config, lambda path: random(f"explore:{path}", trial.id))
+        config = self._explore.explore(donor.config, lambda path: random(f"explore:{path}", trial.id))
         own = donor.id == trial.id
         return Decision(
             trial=trial.id,

@@ -9,11 +9,15 @@ the weakest takes over the weights of the strongest and tries other hyperparamet
 import argparse
 from pathlib import Path
 
+import poptune as tune
+
+if __name__ == "__main__":
+    tune.preload("torch")  # so that the workers' imports begin beside this program's own
+
 import torch
 import torch.nn.functional as F
 from torch import nn, optim
 
-import poptune as tune
 from poptune.datasets.mnist import load_mnist
 from poptune.schedulers import PopulationBasedTraining
 

@@ -6,10 +6,14 @@ the function is not entered again. The images reach each worker once.
     python examples/mnist_convnet_steps.py
 """
 
+import poptune as tune
+
+if __name__ == "__main__":
+    tune.preload("torch")  # so that the workers' imports begin beside this program's own
+
 import torch
 from torch import optim
 
-import poptune as tune
 from mnist_convnet_pbt import PERTURBATION_INTERVAL, ConvNet, parse, test, train
 from poptune.datasets.mnist import load_mnist
 from poptune.integrations.torch import bind

@@ -1,5 +1,6 @@
 """The loop, with workers that are a list of messages."""
 
+import re
 from collections import deque
 
 import cloudpickle
@@ -166,6 +167,15 @@ def test_a_run_ends_when_all_trials_have():
     assert isinstance(list(world.journal.read())[-1], Completed)
     assert world.story.index(("close",)) < world.story.index(("journal", "Completed"))
     assert world.story[-1] == ("display", "Completed")
+
+
+def test_what_a_trial_tells_once_is_in_each_of_its_results():
+    world = World(1)
+    host = {"pid": 7, "hostname": "here"}
+    world.run([result("a", 1, host=host)], [result("a", 2)], [returned("a")])
+    rows = [event.metrics for event in world.journal.results("a")]
+    assert [(row["trial_id"], row["pid"], row["hostname"]) for row in rows] == [("a", 7, "here")] * 2
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d", row["date"]) for row in rows)
 
 
 def test_everything_is_in_the_journal_before_it_is_acted_on():

@@ -204,8 +204,18 @@ def test_every_result_is_completed(make, line, tmp_path):
     metrics = line.said[0].metrics
     assert metrics["training_iteration"] == 1
     assert metrics["done"] is False
-    expected = {"trial_id", "pid", "hostname", "node_ip", "timestamp", "date", "time_this_iter_s"}
-    assert expected <= metrics.keys()
+    assert {"timestamp", "time_this_iter_s", "time_total_s", "time_since_restore"} <= metrics.keys()
+
+
+def test_where_the_trial_runs_is_told_with_the_first_result_after_each_assignment(make, line):
+    session = make()
+    session.report({})
+    session.report({})
+    session.adopt(assignment(incarnation=1))
+    session.report({})
+    first, second, third = (said.host for said in line.said)
+    assert first.keys() == {"pid", "hostname", "node_ip"}
+    assert (second, third) == (None, first)
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ import poptune as tune
 
 tune.preload("torch")  # the workers' imports begin beside this program's own
 
-from convnet import INTERVAL, make, test, train  # noqa: E402
-from convnet_settings import fit_and_tell  # noqa: E402
+from convnet import INTERVAL, make, test, train
+from convnet_settings import fit_and_tell
 
-from poptune.datasets.mnist import load_mnist  # noqa: E402
+from poptune.datasets.mnist import load_mnist
 
 
 def train_convnet(config):

@@ -4,11 +4,11 @@ import poptune as tune
 
 tune.preload("torch")  # the workers' imports begin beside this program's own
 
-from convnet import make, test, train  # noqa: E402
-from convnet_settings import fit_and_tell  # noqa: E402
-from measured import tell_unavailable  # noqa: E402
+from convnet import make, test, train
+from convnet_settings import fit_and_tell
+from measured import tell_unavailable
 
-from poptune.datasets.mnist import load_mnist  # noqa: E402
+from poptune.datasets.mnist import load_mnist
 
 
 def train_convnet(config, mnist):

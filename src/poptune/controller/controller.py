@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
+from typing import Any, Protocol
 
 from poptune.controller.cleaning import Cleaning
 from poptune.controller.effects import Effects
@@ -95,6 +97,7 @@ class Controller:
         self._listeners = [*listeners, display]
         self._display = display
         self._limits = limits
+        self._hosts: dict[TrialId, dict[str, Any]] = {}
         self._memory_checked_s = time.monotonic()
 
     def run(self, first: Step) -> bool:
@@ -181,10 +184,10 @@ class Controller:
         return []
 
     def _understand_result(self, result: protocol.Result, now: float) -> list[Input]:
-        stop, metrics = result.stop, result.metrics
+        stop, metrics = result.stop, self._complete(result)
         overruled, ends_all = "", ""
         for stopper in self._limits.stoppers:
-            says_stop, says_all = _ask(stopper, result)
+            says_stop, says_all = _ask(stopper, result, metrics)
             name = type(stopper).__name__
             overruled = overruled or (f"{name} said so" if says_stop else "")
             ends_all = ends_all or (f"{name} ended all" if says_all else "")
@@ -205,6 +208,15 @@ class Controller:
             ends_all = stop
         return [reported, PopulationStopped(time_s=now, reason=ends_all)] if ends_all else [reported]
 
+    def _complete(self, result: protocol.Result) -> dict[str, Any]:
+        """Return the metrics with what the trial does not tell with each of its results."""
+        if result.host is not None:
+            self._hosts[result.trial] = result.host
+        metrics = result.metrics | self._hosts.get(result.trial, {})
+        metrics["trial_id"] = result.trial
+        metrics["date"] = _date(metrics.get("timestamp", 0))
+        return metrics
+
     def _spare_memory(self) -> list[Input]:
         """Have a suspended trial evicted when memory runs low."""
         now = time.monotonic()
@@ -220,10 +232,15 @@ class Controller:
         return [ResidentsLimited(time_s=time.time(), limit=residents - 1)]
 
 
-def _ask(stopper: Stopper, result: protocol.Result) -> tuple[bool, bool]:
+@functools.lru_cache(maxsize=1)  # many results may come in a second
+def _date(timestamp: int) -> str:
+    return datetime.fromtimestamp(timestamp).astimezone().strftime("%Y-%m-%d_%H-%M-%S")
+
+
+def _ask(stopper: Stopper, result: protocol.Result, metrics: Mapping[str, Any]) -> tuple[bool, bool]:
     """Return whether a stopper ends the trial with this result, and whether it ends all."""
     try:
-        return stopper(result.trial, dict(result.metrics)), stopper.stop_all()
+        return stopper(result.trial, dict(metrics)), stopper.stop_all()
     except Exception as error:
         error.add_note(
             f"This was raised by {type(stopper).__name__}, at iteration {result.iteration} of trial "

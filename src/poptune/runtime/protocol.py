@@ -74,7 +74,7 @@ class Quit(Struct, frozen=True, kw_only=True, tag="quit"):
 Order = Assignment | Proceed | Unwind | Quit
 
 
-class Result(Struct, frozen=True, kw_only=True, tag="result"):
+class Result(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="result"):
     """One ``report()``."""
 
     trial: TrialId
@@ -85,6 +85,8 @@ class Result(Struct, frozen=True, kw_only=True, tag="result"):
     waiting: bool
     stop: str
     stops_population: bool = False
+    host: dict[str, Any] | None = None
+    """Where the trial runs; told with the first result after an assignment."""
 
 
 class Returned(Struct, frozen=True, kw_only=True, tag="returned"):

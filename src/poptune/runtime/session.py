@@ -22,7 +22,7 @@ from poptune.runtime.protocol import (
     Terms,
     Unwind,
 )
-from poptune.runtime.standing import Standing
+from poptune.runtime.standing import Standing, host
 
 
 class Unwinding(BaseException):
@@ -82,6 +82,7 @@ class Session:
         self.assignment = assignment
         self.config: dict[str, Any] = cloudpickle.loads(assignment.config)
         self._standing = Standing(self.terms, assignment)
+        self._host: dict[str, Any] | None = host()
         self._next_save = assignment.next_save
         self._unwinding: Unwinding | None = None
         self._swallowed = 0
@@ -143,10 +144,9 @@ class Session:
             self._leave_again()
         while (order := self._channel.poll()) is not None:
             self._obey(order)
-        standing = self._standing
+        standing, assignment = self._standing, self.assignment
         row = standing.next_row(metrics)
-        stop, ends_all = standing.stop_reason(row, done=done)
-        at_milestone = standing.is_at_milestone(row)
+        stop, ends_all, at_milestone = standing.verdict(row, done=done)
         number = None
         if checkpoint is not None:
             number = self._save(checkpoint)
@@ -158,21 +158,23 @@ class Session:
         waiting = not stop and (at_milestone or self.terms.lockstep)
         self._channel.send(
             Result(
-                trial=self.assignment.trial,
-                incarnation=self.assignment.incarnation,
-                iteration=standing.iteration,
+                trial=assignment.trial,
+                incarnation=assignment.incarnation,
+                iteration=row["training_iteration"],
                 metrics=row,
                 checkpoint=number,
                 waiting=waiting,
                 stop=stop,
                 stops_population=ends_all,
+                host=self._host,
             )
         )
+        self._host = None
         if stop:
             self._unwind(Stopped(stop))
         if waiting:
             self._wait()
-        self._standing.begin_iteration()
+        self._standing.begin_iteration()  # which is another's after an exploit in place
 
     def _leave_again(self) -> NoReturn:
         """The code has caught the exception that was to end it: raise it once more, then give up."""

@@ -9,7 +9,6 @@ import platform
 import socket
 import time
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from poptune.errors import TrainableError
@@ -45,12 +44,6 @@ class Standing:
             *((key, least, False) for key, least in terms.stop.items()),
         ]
         self._save_frequency = terms.checkpoint_frequency
-        self._identity = {
-            "trial_id": assignment.trial,
-            "pid": os.getpid(),
-            "hostname": platform.node(),
-            "node_ip": _node_ip(),
-        }
         self.begin_iteration()
 
     @property
@@ -77,12 +70,10 @@ class Standing:
                     f"report({{{key!r}: ...}}), or name one of these keys instead"
                 )
         elapsed_s = time.perf_counter() - self._began_s
-        row |= self._identity
         row["training_iteration"] = last["training_iteration"] + 1
         row["time_total_s"] = last["time_total_s"] + elapsed_s
         row["time_this_iter_s"] = elapsed_s
-        row["timestamp"] = timestamp = int(time.time())
-        row["date"] = _date(timestamp)
+        row["timestamp"] = int(time.time())
         row["iterations_since_restore"] = last["iterations_since_restore"] + 1
         row["time_since_restore"] = last["time_since_restore"] + elapsed_s
         if self._time_attr not in _OWN_KEYS:
@@ -98,21 +89,21 @@ class Standing:
                 f"{self._age!r}: report a counter, and restore it from the checkpoint"
             )
 
-    def is_at_milestone(self, row: dict[str, Any]) -> bool:
-        """Whether the trial must check in with this result."""
-        return self.until is not None and is_at_least(row.get(self._time_attr), self.until)
-
-    def stop_reason(self, row: dict[str, Any], *, done: bool) -> tuple[str, bool]:
-        """Return why this is the last result, or nothing, and whether it ends the population.
+    def verdict(self, row: dict[str, Any], *, done: bool) -> tuple[str, bool, bool]:
+        """Return why this is the last result, or nothing; whether it ends the population; and whether the
+        trial must check in with it.
 
         Args:
             row: The result.
             done: Whether the training code says that this is its last.
         """
         for key, least, ends_all in self._thresholds:
-            if is_at_least(row.get(key), least):
-                return f"{key} reached {least:g}{', which ends the population' if ends_all else ''}", ends_all
-        return ("the trainable said that it is done" if done else ""), False
+            if key in row and is_at_least(row[key], least):
+                reason = f"{key} reached {least:g}{', which ends the population' if ends_all else ''}"
+                return reason, ends_all, False
+        if done:
+            return "the trainable said that it is done", False, False
+        return "", False, self.until is not None and is_at_least(row.get(self._time_attr), self.until)
 
     def is_save_due(self, row: dict[str, Any]) -> bool:
         """Whether the result's iteration is one of those that are saved."""
@@ -124,9 +115,9 @@ class Standing:
         self._age = row.get(self._time_attr, self._age)
 
 
-@functools.lru_cache(maxsize=1)  # a loop may report many times a second
-def _date(timestamp: int) -> str:
-    return datetime.fromtimestamp(timestamp).astimezone().strftime("%Y-%m-%d_%H-%M-%S")
+def host() -> dict[str, Any]:
+    """Return where this process is: a part of each result, told once."""
+    return {"pid": os.getpid(), "hostname": platform.node(), "node_ip": _node_ip()}
 
 
 @functools.cache  # a name server may take seconds to answer

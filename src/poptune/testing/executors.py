@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import cloudpickle
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import poptune as tune
 from poptune.executors.base import Executor, Work, Workers
@@ -78,7 +79,14 @@ class Conversation:
         self.hear(lambda talk: note in talk.notes())
 
     def results(self, trial: TrialId) -> list[Result]:
-        return [said for said in self.said if isinstance(said, Result) and said.trial == trial]
+        """A trial's results, each with its host, which is told with the first after an assignment."""
+        results: list[Result] = []
+        host: dict[str, Any] = {}
+        for said in self.said:
+            if isinstance(said, Result) and said.trial == trial:
+                host = said.host or host
+                results.append(replace(said, metrics=said.metrics | host))
+        return results
 
     def failures(self, trial: TrialId) -> list[Failed]:
         return [said for said in self.said if isinstance(said, Failed) and said.trial == trial]

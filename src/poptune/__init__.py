@@ -65,7 +65,7 @@ if TYPE_CHECKING:
         TimeoutStopper,
         TrialPlateauStopper,
     )
-    from poptune.tuner import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
+    from poptune.tuner import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner, verify
 
 __all__ = [
     "Callback",
@@ -128,6 +128,7 @@ __all__ = [
     "schedulers",
     "steps",
     "uniform",
+    "verify",
     "with_parameters",
     "with_resources",
 ]
@@ -156,7 +157,7 @@ _NAMES_BY_HOME = {
         "CombinedStopper ExperimentPlateauStopper FunctionStopper MaximumIterationStopper "
         "NoopStopper Stopper TimeoutStopper TrialPlateauStopper"
     ),
-    "tuner": "CheckpointConfig FailureConfig RunConfig TuneConfig Tuner",
+    "tuner": "CheckpointConfig FailureConfig RunConfig TuneConfig Tuner verify",
 }
 _HOME = {name: f"poptune.{home}" for home, names in _NAMES_BY_HOME.items() for name in names.split()}
 _ROOMS = {"plots", "schedulers"}

@@ -12,6 +12,7 @@ from poptune.errors import CheckpointError
 @dataclass
 class Member:
     checkpoint: CheckpointRef | None = None
+    failures: int = 0
 
 
 @dataclass

@@ -12,6 +12,7 @@ from poptune.controller.cleaning import Cleaning
 from poptune.controller.effects import Effects
 from poptune.core.events import Completed, Created, Failed, Left, PopulationStopped, TrialSpec
 from poptune.core.experiment import Experiment, Settings
+from poptune.core.retries import Retries
 from poptune.errors import PoptuneWarning
 from poptune.journal import MemoryJournal
 from poptune.runtime.protocol import (
@@ -47,6 +48,9 @@ class FakeWorkers:
     def unwind(self, trial):
         self.story.append(("unwind", trial))
 
+    def kill(self, trial, reason):
+        self.story.append(("kill", trial, reason))
+
     def poll(self, timeout_s):
         if self.closed:
             return self.last_words
@@ -78,6 +82,9 @@ class FakeStore:
 
     def delete(self, path):
         self.story.append(("delete", path))
+
+    def sweep(self, known):
+        self.story.append(("sweep",))
 
 
 class FakeDisplay:
@@ -182,7 +189,7 @@ def test_everything_is_in_the_journal_before_it_is_acted_on():
     pbt = PopulationBasedTraining(
         time_attr="training_iteration", perturbation_interval=1, hyperparam_mutations={"lr": [0, 1]}
     ).for_metric("x", "max")
-    world = World(scheduler=pbt, max_failures=1)
+    world = World(scheduler=pbt, retries=Retries(per_trial=1))
     world.run(
         [result("a", 1, x=2.0, checkpoint=1, waiting=True)],
         [result("b", 1, x=1.0, checkpoint=1, waiting=True)],
@@ -214,7 +221,7 @@ def test_a_turn_is_one_transaction():
 
 
 def test_lost_is_a_failure_of_the_present_incarnation():
-    world = World(max_failures=2)
+    world = World(retries=Retries(per_trial=2))
     lost = Lost(trial="a", reason="its worker process was ended by SIGKILL")
     world.run([lost], [lost], [lost], [returned("b")])
     assert [entry for entry in world.told("assign") if entry[1] == "a"] == [
@@ -227,7 +234,7 @@ def test_lost_is_a_failure_of_the_present_incarnation():
 
 
 def test_a_failure_and_a_loss_in_one_turn_count_once():
-    world = World(max_failures=1)
+    world = World(retries=Retries(per_trial=1))
     both = [SaidFailed(trial="a", incarnation=0, error="boom"), Lost(trial="a", reason="dead")]
     world.run(both, [returned("a", incarnation=1), returned("b")])
     assert world.experiment.population["a"].failures == 1
@@ -235,7 +242,7 @@ def test_a_failure_and_a_loss_in_one_turn_count_once():
 
 
 def test_a_message_of_an_older_incarnation_is_ignored():
-    world = World(max_failures=1)
+    world = World(retries=Retries(per_trial=1))
     world.run(
         [SaidFailed(trial="a", incarnation=0, error="boom")],
         [result("a", 7, x=99.0), returned("a")],

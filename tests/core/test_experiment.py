@@ -28,6 +28,7 @@ from poptune.core.events import (
 from poptune.core.experiment import Experiment, Settings, Step
 from poptune.core.population import Trial
 from poptune.core.retention import Retention
+from poptune.core.retries import Retries
 from poptune.core.scheduler import Decision, End, Keep, Load, Plan, Run, Scheduler
 from poptune.errors import InternalError
 from poptune.schedulers import FIFOScheduler, PopulationBasedTraining
@@ -288,7 +289,7 @@ def test_a_trial_that_is_gone_never_blocks_a_barrier(how: str, when: str) -> Non
 
 
 def test_a_trial_that_dies_at_the_barrier_unsaved_is_waited_for() -> None:
-    drive = Driver(2, pbt(synch=True), max_failures=1)
+    drive = Driver(2, pbt(synch=True), retries=Retries(per_trial=1))
     drive.train(0, 2, save=False)
     step = drive.fail(0)
     assert step.commands == [start(0, incarnation=1)]
@@ -297,7 +298,7 @@ def test_a_trial_that_dies_at_the_barrier_unsaved_is_waited_for() -> None:
 
 
 def test_a_trial_that_dies_at_the_barrier_saved_still_counts_as_arrived() -> None:
-    drive = Driver(2, pbt(synch=True), max_failures=1)
+    drive = Driver(2, pbt(synch=True), retries=Retries(per_trial=1))
     drive.train(0, 2)
     assert drive.fail(0).commands == []
     assert drive[0].status is TrialStatus.PENDING
@@ -309,7 +310,7 @@ def test_a_trial_that_dies_at_the_barrier_saved_still_counts_as_arrived() -> Non
 
 
 def test_a_failed_trial_is_retried_from_its_newest_checkpoint_and_then_given_up() -> None:
-    drive = Driver(2, pbt(interval=10), max_failures=2)
+    drive = Driver(2, pbt(interval=10), retries=Retries(per_trial=2))
     drive.report(0, save=True)
     drive.report(0, save=False)
     for failure in (1, 2):
@@ -329,14 +330,14 @@ def test_a_failed_trial_is_retried_from_its_newest_checkpoint_and_then_given_up(
 
 
 def test_a_trial_without_a_checkpoint_is_retried_from_the_start() -> None:
-    drive = Driver(1, pbt(interval=10), max_failures=1)
+    drive = Driver(1, pbt(interval=10), retries=Retries(per_trial=1))
     drive.train(0, 3, save=False)
     assert drive.fail(0).commands == [start(0, incarnation=1, until=10)]
     assert (drive[0].iteration, drive[0].score, drive[0].superseded) == (0, None, [(1, 3)])
 
 
 def test_retries_have_no_limit_at_minus_one() -> None:
-    drive = Driver(1, pbt(), max_failures=-1)
+    drive = Driver(1, pbt(), retries=Retries(per_trial=-1))
     for failure in range(1, 20):
         assert drive.fail(0).commands == [start(0, incarnation=failure)]
 
@@ -350,7 +351,7 @@ def test_the_slot_of_a_dead_trial_goes_to_the_next_in_line() -> None:
 
 
 def test_with_fail_fast_the_first_trial_that_is_given_up_ends_everything() -> None:
-    drive = Driver(3, pbt(), slots=2, fail_fast=True)
+    drive = Driver(3, pbt(), slots=2, retries=Retries(fail_fast=True))
     step = drive.fail(0)
     assert [(event.trial, event.status) for event in step.events if isinstance(event, Left)] == [
         (T[0], TrialStatus.ERROR),
@@ -371,7 +372,7 @@ def test_with_fail_fast_the_first_trial_that_is_given_up_ends_everything() -> No
     ids=lambda message: type(message).__name__,
 )
 def test_messages_of_an_old_incarnation_or_a_trial_that_left_are_ignored(message: Input) -> None:
-    drive = Driver(2, pbt(), max_failures=1)
+    drive = Driver(2, pbt(), retries=Retries(per_trial=1))
     drive.fail(0)
     assert drive.handle(message) == Step()
     drive.fail(0)
@@ -498,7 +499,7 @@ def test_a_lower_limit_of_residents_is_no_cause_for_a_warning_where_nobody_can_b
 
 
 def test_stopping_the_population_releases_every_resident() -> None:
-    drive = Driver(4, pbt(), slots=2, max_failures=0)
+    drive = Driver(4, pbt(), slots=2, retries=Retries(per_trial=0))
     drive.train(0, 2)
     step = drive.handle(PopulationStopped(time_s=0.0, reason="the time is up"))
     assert step.commands == [Release(trial=T[index]) for index in (0, 1, 2)]

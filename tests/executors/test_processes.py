@@ -20,6 +20,7 @@ import poptune as tune
 from poptune.errors import ConfigurationError, ExecutorError, PoptuneWarning
 from poptune.executors import ProcessExecutor
 from poptune.executors.launching import Launching
+from poptune.runtime import current
 from poptune.schedulers import PopulationBasedTraining
 
 SOURCE = str(Path(tune.__file__).parents[1])
@@ -419,6 +420,25 @@ def test_a_worker_that_dies_costs_only_its_trial(tmp_path):
 
     (result,) = fit(tmp_path, killed, space={})
     assert "SIGKILL, perhaps because the machine ran out of memory" in str(result.error)
+
+
+def test_a_worker_that_talks_nonsense_costs_only_its_trial(tmp_path):
+    def train(config):
+        mark = Path(config["marks"], "said")
+        for height in range(1, 4):
+            tune.report({"height": height})
+            if config["number"] == 1 and height == 2 and not mark.exists():
+                mark.touch()
+                current.session("this test")._channel._ring.write(b"\x03\0\0\0???")
+
+    results = fit(
+        tmp_path,
+        train,
+        space={"number": tune.grid_search([0, 1]), "marks": str(tmp_path)},
+        run={"failure_config": tune.FailureConfig(max_failures=1)},
+    )
+    assert [result.metrics["height"] for result in results] == [3, 3]
+    assert results.num_errors == 0
 
 
 def test_an_experiment_whose_launcher_dies_can_be_restored(tmp_path):

@@ -1,14 +1,18 @@
 """What the controller's side does between the messages of a worker, with a test in the worker's place."""
 
 import os
+import signal
 import socket
 from functools import cached_property
 
+import hypothesis.strategies as st
+import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from poptune.executors import processes
 from poptune.executors.base import Work
-from poptune.executors.launching import Death
+from poptune.executors.launching import Birth, Death
 from poptune.executors.processes import ProcessExecutor
 from poptune.runtime.protocol import (
     Assignment,
@@ -26,7 +30,7 @@ from poptune.runtime.protocol import (
 )
 from poptune.runtime.ring import Ring
 from poptune.runtime.trainable import prepare
-from poptune.runtime.wire import receive_frame
+from poptune.runtime.wire import framed, receive_frame
 from poptune.runtime.worker import WorkerChannel
 
 
@@ -118,11 +122,17 @@ def make(monkeypatch, tmp_path):
         made.append(ProcessExecutor().open(work))
         return made[0], made[0]._launching
 
+    def end():
+        while made:
+            workers = made.pop()
+            for worker in workers._launching.workers:
+                if worker.line.fileno() >= 0:
+                    workers._launching.die(worker, 0)
+            workers.close(1.0)
+
+    make.end = end
     yield make
-    for worker in made[0]._launching.workers:
-        if worker.line.fileno() >= 0:
-            made[0]._launching.die(worker, 0)
-    made[0].close(1.0)
+    end()
 
 
 def assignment(trial, incarnation=0):
@@ -287,3 +297,81 @@ def test_a_loss_names_an_unknown_signal_by_its_number(make):
     launching.die(launching.workers[0], -40)
     (lost,) = workers.poll(1.0)
     assert lost == Lost(trial="a", reason="its worker process was ended by signal 40")
+
+
+def heard(workers):
+    """All that is heard until there is silence."""
+    found = []
+    while messages := workers.poll(0.0):
+        found += messages
+    return found
+
+
+GARBAGE = [
+    framed(b""),
+    framed(b"\xff"),
+    framed(msgspec.msgpack.encode({"type": "result"})),
+    framed(msgspec.msgpack.encode({"type": "weather"})),
+    framed(
+        msgspec.msgpack.encode(Failed(trial="a", incarnation=0, error="e")).replace(b"\xa1e", b"\xa1\xff")
+    ),
+    framed(msgspec.msgpack.encode(last_result("b"))),
+    framed(b"\x91" * 5000),
+]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE, ids=range(len(GARBAGE)))
+def test_a_worker_that_talks_nonsense_is_ended_and_costs_only_its_trial(make, garbage):
+    workers, launching = make()
+    for trial in "ab":
+        workers.assign(assignment(trial))
+    odd, good = launching.workers
+    odd.say(Result(trial="a", incarnation=0, iteration=1, metrics={}, checkpoint=None, waiting=True, stop=""))
+    odd.channel._ring.write(garbage)
+    good.say(last_result("b"))
+    assert sorted(message.trial for message in heard(workers)) == ["a", "b"]
+    launching.die(odd, -9)
+    (lost,) = heard(workers)
+    assert lost.trial == "a"
+    assert "its worker process said what is no message of a worker" in lost.reason
+
+
+def test_a_worker_that_talks_nonsense_before_its_process_is_known_is_ended_then(make, monkeypatch):
+    killed = []
+    monkeypatch.setattr(os, "kill", lambda pid, which: killed.append((pid, which)))
+    workers, launching = make()
+    workers.assign(assignment("a"))
+    (worker,) = launching.workers
+    worker.channel._ring.write(framed(b"nonsense"))
+    assert heard(workers) == []
+    assert killed == []
+    launching.events.append(Birth(worker.key, 4711))
+    launching.button.send(b"!")
+    workers.poll(1.0)
+    assert killed == [(4711, signal.SIGKILL)]
+    monkeypatch.undo()
+
+
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    data=st.binary(max_size=200)
+    | st.lists(st.binary(max_size=40), max_size=4).map(lambda bodies: b"".join(map(framed, bodies))),
+    counters=st.none() | st.tuples(st.sampled_from([0, 8]), st.integers(0, 2**64 - 1)),
+)
+def test_whatever_a_worker_writes_the_others_are_heard(make, data, counters):
+    workers, launching = make()
+    for trial in "ab":
+        workers.assign(assignment(trial))
+    odd, good = launching.workers
+    odd.channel._ring.write(data)
+    if counters is not None:
+        odd.channel._ring._counters[counters[0]] = counters[1]
+    good.say(last_result("b"))
+    assert "b" in [message.trial for message in heard(workers)]
+    launching.die(odd, -9)
+    assert "a" in [message.trial for message in heard(workers)]
+    make.end()

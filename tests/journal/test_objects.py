@@ -94,8 +94,20 @@ def test_a_torn_last_value_is_dropped_wherever_it_was_torn(path: Path) -> None:
         path.write_bytes(whole + tail[:length])
         definition, table = ObjectTable.open(path)
         assert definition == "defined"
+        assert path.read_bytes() == whole + tail[:length], "it may be another's, who is still writing"
+        table.take_over()
         assert table.number(OrderedDict) == 1
         assert reopened(path) == [Path("kept"), OrderedDict]
+
+
+def test_who_takes_over_has_what_was_appended_since(path: Path) -> None:
+    first = ObjectTable.create(path, definition=None)
+    _, second = ObjectTable.open(path)
+    first.number(Path("a"))
+    second.take_over()
+    assert second.value(0, "") == Path("a")
+    assert second.number(Path("b")) == 1
+    assert reopened(path) == [Path("a"), Path("b")]
 
 
 def test_a_whole_file_is_opened_without_being_written(path: Path) -> None:

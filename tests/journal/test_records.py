@@ -6,6 +6,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -23,9 +24,10 @@ from poptune.core.events import (
     Restarted,
     Resumed,
     Returned,
+    Ticked,
     TrialSpec,
 )
-from poptune.core.scheduler import CheckpointRef, Decision, Load, Plan, Run
+from poptune.core.scheduler import CheckpointRef, Decision, End, Load, Plan, Run
 from poptune.errors import JournalError
 from poptune.journal import ObjectTable, UnopenedObject, UnopenedObjects
 from poptune.journal.records import Record, decode, encode
@@ -104,6 +106,7 @@ GOLDEN: dict[str, tuple[str | None, str, Event]] = {
         PopulationStopped(time_s=3.0, reason="the time is up"),
     ),
     "residents_limited": (None, '{"time_s":3.0,"limit":2}', ResidentsLimited(time_s=3.0, limit=2)),
+    "ticked": (None, '{"time_s":3.0}', Ticked(time_s=3.0)),
     "resumed": (None, '{"time_s":3.0}', Resumed(time_s=3.0)),
     "planned": (
         None,
@@ -328,3 +331,45 @@ def test_a_newer_version_or_an_unknown_kind_is_an_error_that_says_what_to_do(bad
 def test_a_malformed_record_is_an_error_that_names_its_kind(kind: str, payload: str | bytes) -> None:
     with pytest.raises(JournalError, match=f"malformed record '{kind}'"):
         decode(record(kind, payload), UnopenedObjects())
+
+
+DECISION = {
+    "trial": "t",
+    "next": {},
+    "source": {},
+    "config": None,
+    "reason": "",
+    "seen": {},
+    "donor": None,
+    "facts": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("resumed", {"time_s": "now"}),
+        ("left", {"trial": 3, "status": "ERROR", "reason": ""}),
+        ("forgotten", {"checkpoints": {"$tuple": [1]}}),
+        ("reported", {"time_s": 1.0, "trial": "t", "incarnation": "0", "iteration": 1, "metrics": {}}),
+        (
+            "reported",
+            {"time_s": 1.0, "trial": "t", "incarnation": 0, "iteration": 1, "metrics": {"$float": "nan"}},
+        ),
+        ("planned", {"plan": {"decisions": [{**DECISION, "config": 3}], "warnings": []}}),
+        ("planned", {"plan": {"decisions": [{**DECISION, "next": {"until": "soon"}}], "warnings": []}}),
+        ("planned", {"plan": {"decisions": [{**DECISION, "source": {"checkpoint": {}}}], "warnings": []}}),
+        ("planned", {"plan": {"decisions": [{**DECISION, "unheard": 1}], "warnings": []}}),
+        ("planned", {"plan": {"decisions": [DECISION], "warnings": [3]}}),
+    ],
+)
+def test_a_field_of_another_type_is_an_error(kind: str, content: dict[str, Any]) -> None:
+    with pytest.raises(JournalError, match=f"malformed record '{kind}'"):
+        decode(record(kind, msgspec.json.encode(content).decode()), UnopenedObjects())
+
+
+def test_a_decision_from_before_a_part_was_added_is_read_with_its_default() -> None:
+    content = {"plan": {"decisions": [DECISION], "warnings": []}}
+    (event,) = decode(record("planned", msgspec.json.encode(content).decode()), UnopenedObjects())
+    assert isinstance(event, Planned)
+    assert event.plan.decisions == (Decision(trial=TrialId("t"), next=End()),)

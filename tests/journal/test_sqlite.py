@@ -95,12 +95,75 @@ def test_a_file_of_another_kind_is_an_error(path: Path, read_only: bool) -> None
         SqliteJournal.open(path, ObjectTable(), read_only=read_only)
 
 
-def test_a_schema_of_another_version_is_an_error(journal: SqliteJournal, path: Path) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 7")
-    connection.close()
-    with pytest.raises(JournalError, match="has schema version 7, but this poptune reads 1"):
+def set_version(path: Path, version: int) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+
+
+def version_of(path: Path) -> int:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return connection.execute("PRAGMA user_version").fetchone()[0]
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+@pytest.mark.parametrize(
+    ("version", "message"),
+    [
+        (7, "has schema version 7, but this poptune reads versions up to 2: open it with the poptune that"),
+        (0, "schema version of 1 or more, but .* has 0: it was not written by poptune"),
+        (-3, "has -3: it was not written by poptune"),
+    ],
+)
+def test_a_schema_of_an_unknown_version_is_an_error(
+    journal: SqliteJournal, path: Path, version: int, message: str, read_only: bool
+) -> None:
+    set_version(path, version)
+    with pytest.raises(JournalError, match=message):
+        SqliteJournal.open(path, ObjectTable(), read_only=read_only)
+    assert version_of(path) == version
+
+
+def test_an_older_journal_is_read_as_it_is_and_becomes_a_present_one_when_it_is_continued(
+    journal: SqliteJournal, path: Path
+) -> None:
+    journal.close()
+    set_version(path, 1)
+    with reader(path) as reading:
+        assert list(reading.read()) == [result(1)]
+    assert version_of(path) == 1
+    with contextlib.closing(SqliteJournal.open(path, ObjectTable())) as continued:
+        assert version_of(path) == 2
+        continued.append([result(2), result(3)])
+        assert list(continued.read()) == [result(1), result(2), result(3)]
+
+
+def test_migrations_happen_one_after_the_other_and_all_or_none(
+    journal: SqliteJournal, path: Path, monkeypatch
+) -> None:
+    journal.close()
+    set_version(path, 1)
+    steps = {1: ("CREATE TABLE first (n)",), 2: ("CREATE TABLE second (n)", "INSERT INTO nowhere VALUES (1)")}
+    monkeypatch.setattr("poptune.journal.sqlite.SCHEMA_VERSION", 3)
+    monkeypatch.setattr("poptune.journal.sqlite._MIGRATIONS", steps)
+    with pytest.raises(JournalError, match="cannot be opened: no such table: nowhere"):
         SqliteJournal.open(path, ObjectTable())
+    assert version_of(path) == 1
+    steps[2] = ("INSERT INTO first VALUES (1)",)
+    SqliteJournal.open(path, ObjectTable()).close()
+    SqliteJournal.open(path, ObjectTable()).close()
+    assert version_of(path) == 3
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT n FROM first").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_journal_without_its_table_is_an_error(path: Path, read_only: bool) -> None:
+    set_version(path, 2)
+    with contextlib.closing(SqliteJournal.open(path, ObjectTable(), read_only=read_only)) as empty:
+        with pytest.raises(JournalError, match="cannot be read: no such table"):
+            empty.is_completed()
+        with pytest.raises(JournalError, match="cannot be read: no such table"):
+            list(empty.read())
 
 
 def test_it_is_read_while_it_is_written(journal: SqliteJournal, path: Path) -> None:

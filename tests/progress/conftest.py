@@ -9,6 +9,7 @@ from poptune.core.commands import Proceed, Start
 from poptune.core.events import Created, Event, Failed, Input, Reported, TrialSpec
 from poptune.core.experiment import Experiment, Settings
 from poptune.core.population import Trial
+from poptune.core.retries import Retries
 from poptune.progress import RunFacts
 from poptune.schedulers import FIFOScheduler, PopulationBasedTraining
 from poptune.types import TrialId
@@ -45,7 +46,7 @@ class World:
                 hyperparam_mutations={"lr": lambda: 0.5},
                 resample_probability=0,
             )
-        settings = Settings(slots=slots, max_failures=max_failures)
+        settings = Settings(slots=slots, retries=Retries(per_trial=max_failures))
         self.experiment = Experiment(scheduler.for_metric("score", mode), settings)
         self.facts = RunFacts(
             name="pbt_mnist",

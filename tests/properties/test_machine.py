@@ -18,12 +18,14 @@ from poptune.core.events import (
 )
 from poptune.core.experiment import Experiment, Settings
 from poptune.core.retention import Retention
+from poptune.core.retries import Retries
 from poptune.core.scheduler import Load
 from poptune.journal import MemoryJournal, valid_results
 from poptune.schedulers import PopulationBasedTraining
 from poptune.search_space import uniform
 from poptune.simulation import SimulatedWorkers, created
 from poptune.types import TrialStatus
+from poptune.verification import replay
 
 SCORES = st.one_of(
     st.floats(-10, 10),
@@ -43,10 +45,11 @@ class PopulationUnderFire(RuleBasedStateMachine):
         synch=st.booleans(),
         interval=st.integers(1, 3),
         max_failures=st.integers(-1, 2),
+        rebirth=st.booleans(),
         keep=st.sampled_from([None, 1, 1, 2]),
         seed=st.integers(0, 3),
     )
-    def begin(self, population, slots, residents, synch, interval, max_failures, keep, seed):
+    def begin(self, population, slots, residents, synch, interval, max_failures, rebirth, keep, seed):
         self.scheduler = PopulationBasedTraining(
             time_attr="training_iteration",
             metric="score",
@@ -59,7 +62,7 @@ class PopulationUnderFire(RuleBasedStateMachine):
         self.settings = Settings(
             slots=slots,
             max_residents=None if residents is None else slots + residents,
-            max_failures=max_failures,
+            retries=Retries(per_trial=max_failures, rebirth=rebirth),
             retention=Retention(num_to_keep=keep),
         )
         self.journal = MemoryJournal()
@@ -214,6 +217,14 @@ class PopulationUnderFire(RuleBasedStateMachine):
             for name in ("config", "run", "iteration", "age", "checkpoint", "saved", "reports", "decisions"):
                 assert _same(getattr(mine, name), getattr(theirs, name)), name
             assert mine.status.is_live == theirs.status.is_live
+
+    def teardown(self):
+        """In the end the journal says just what the machine settles from what it was told."""
+        if hasattr(self, "experiment"):
+            found = replay(self.journal.read, self.scheduler, self.settings)
+            assert found.differences == []
+            assert found.events == len(list(self.journal.read()))
+            assert found.decisions == len(self.decided)
 
 
 def _same(one, other):

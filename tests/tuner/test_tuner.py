@@ -1,6 +1,8 @@
 """Whole runs through the Tuner: restoring, seeds, names, the class form, results."""
 
 import json
+import os
+import signal
 import weakref
 from pathlib import Path
 
@@ -234,6 +236,24 @@ def test_a_time_budget_ends_everything(tmp_path):
 
     results = tuner(tmp_path, endless, scheduler=FIFOScheduler(), stop=10**9, time_budget_s=0.3)
     assert results.fit().num_terminated == 4
+
+
+def test_a_restored_experiment_remembers_what_its_stoppers_saw_and_what_time_it_took(tmp_path):
+    def interrupted(config):
+        for step in range(1, 7):
+            if step == 4 and not (tmp_path / "interrupted").exists():
+                (tmp_path / "interrupted").touch()
+                os.kill(os.getpid(), signal.SIGINT)
+            tune.report({"height": 1.0}, checkpoint=tune.Checkpoint.from_dict({}))
+
+    plateau = tune.TrialPlateauStopper("height", std=0.1, num_results=5, grace_period=5)
+    first = tuner(
+        tmp_path, interrupted, stop=plateau, num_samples=1, scheduler=FIFOScheduler(), time_budget_s=600
+    )
+    (result,) = first.fit()
+    assert result.metrics["training_iteration"] == 4
+    (result,) = tune.Tuner.restore(tmp_path / "run").fit()
+    assert result.metrics["training_iteration"] == 5, "four results that it has seen before, and one more"
 
 
 def test_a_population_stop_ends_all_trials(tmp_path):

@@ -177,9 +177,9 @@ def missing_file(name: str, folder: Path) -> CheckpointError:
     )
 
 
-def deleted(folder: Path) -> CheckpointError:
+def deleted(folder: Path) -> CorruptCheckpointError:
     """The error for a checkpoint that is no longer there."""
-    return CheckpointError(
+    return CorruptCheckpointError(
         f"Checkpoint {folder} must be there to be read, but it has been deleted, as clean-up does "
         "with old checkpoints: keep more of them, or use another one."
     )

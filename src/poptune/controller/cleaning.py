@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from poptune.checkpoints import CheckpointStore
 from poptune.core.population import Population
 from poptune.core.scheduler import CheckpointRef
+from poptune.errors import CorruptCheckpointError
 from poptune.journal import Journal
 from poptune.types import CheckpointId
 
@@ -51,18 +53,21 @@ class Cleaning:
 
     def _work(self, unsafe: Iterable[CheckpointRef], given_up: Iterable[CheckpointRef]) -> None:
         for checkpoint in unsafe:
-            self._store.sync(checkpoint.path)
+            with contextlib.suppress(CorruptCheckpointError):  # that is told to whoever needs it
+                self._store.sync(checkpoint.path)
         self._journal.sync()
         for checkpoint in given_up:
             self._store.delete(checkpoint.path)
 
     def close(self) -> None:
-        """Do all that is left, and wait for it."""
+        """Do all that is left, and wait for it. Nobody may be saving any more."""
         try:
             while self._pending or self._under_way is not None:
                 if self._under_way is not None:
                     self._under_way.exception()
                 self.tidy()
+            if any(trial.failures for trial in self._population.trials):  # perhaps amid a save
+                self._store.sweep({ref.path for trial in self._population.trials for ref in trial.saved})
         finally:
             if self._thread is not None:
                 self._thread.shutdown()

@@ -13,6 +13,7 @@ from poptune.controller.cleaning import Cleaning
 from poptune.controller.effects import Effects
 from poptune.controller.interrupts import Interrupts
 from poptune.controller.memory import available_memory
+from poptune.controller.silence import Silence
 from poptune.core.events import (
     Completed,
     Event,
@@ -22,6 +23,7 @@ from poptune.core.events import (
     Reported,
     ResidentsLimited,
     Returned,
+    Ticked,
 )
 from poptune.core.experiment import Experiment, Step
 from poptune.core.population import Population
@@ -64,10 +66,13 @@ class Display(Observer, Listener, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the user's side of the controller may end a run by."""
+    """What the user's side of the controller may end a run, or a trial, by."""
 
     stoppers: Sequence[Stopper] = ()
     time_budget_s: float | None = None
+    time_spent_s: float = 0.0
+    """What earlier sessions have spent of the budget."""
+    report_timeout_s: float | None = None
 
 
 class Controller:
@@ -97,6 +102,7 @@ class Controller:
         self._listeners = [*listeners, display]
         self._display = display
         self._limits = limits
+        self._silence = Silence(limits.report_timeout_s)
         self._hosts: dict[TrialId, dict[str, Any]] = {}
         self._memory_checked_s = time.monotonic()
 
@@ -134,10 +140,15 @@ class Controller:
         messages = self._workers.poll(_POLL_S)
         inputs = [event for message in messages for event in self._understand(message)]
         budget = self._limits.time_budget_s
-        if budget is not None and time.monotonic() - started_s > budget:
+        if budget is not None and self._limits.time_spent_s + time.monotonic() - started_s > budget:
             reason = f"the time budget of {budget:g} s is spent"
             inputs.append(PopulationStopped(time_s=time.time(), reason=reason))
         inputs.extend(self._spare_memory())
+        wakes_at_s = self._experiment.wakes_at_s
+        if wakes_at_s is not None and time.time() >= wakes_at_s:
+            inputs.append(Ticked(time_s=time.time()))
+        for trial, reason in self._silence.too_long(self._experiment.running).items():
+            self._workers.kill(trial, reason)
         return inputs
 
     def _handle(self, inputs: Sequence[Input]) -> None:
@@ -158,6 +169,7 @@ class Controller:
                 callback.observe(step.events, self._experiment.population)
         for warning in self._effects.carry_out(step.commands):
             warn(warning)
+        self._silence.ordered(step.commands)
         if step.events:
             for observer in self._observers:
                 observer.observe(step.events, self._experiment.population)
@@ -172,8 +184,16 @@ class Controller:
                 return self._understand_result(message, now)
             case protocol.Returned():
                 return [Returned(time_s=now, trial=message.trial, incarnation=message.incarnation)]
-            case protocol.Failed(trial=trial, incarnation=incarnation, error=error):
-                return [Failed(time_s=now, trial=trial, incarnation=incarnation, error=error)]
+            case protocol.Failed():
+                return [
+                    Failed(
+                        time_s=now,
+                        trial=message.trial,
+                        incarnation=message.incarnation,
+                        error=message.error,
+                        damaged=message.damaged,
+                    )
+                ]
             case protocol.Lost(trial=trial, reason=reason):
                 incarnation = self._experiment.population[trial].incarnation
                 return [Failed(time_s=now, trial=trial, incarnation=incarnation, error=reason)]
@@ -184,6 +204,7 @@ class Controller:
         return []
 
     def _understand_result(self, result: protocol.Result, now: float) -> list[Input]:
+        self._silence.heard(result.trial)
         stop, metrics = result.stop, self._complete(result)
         overruled, ends_all = "", ""
         for stopper in self._limits.stoppers:

@@ -73,6 +73,8 @@ class Failed(Struct, frozen=True, kw_only=True):
     incarnation: int
     error: str
     """The traceback, or what became of the worker."""
+    damaged: str = ""
+    """Path of the checkpoint that it was to go on from, if that was damaged: no failure of the trial's."""
 
 
 class PopulationStopped(Struct, frozen=True, kw_only=True):
@@ -89,10 +91,18 @@ class ResidentsLimited(Struct, frozen=True, kw_only=True):
     limit: int
 
 
+class Ticked(Struct, frozen=True, kw_only=True):
+    """The time has come at which a trial that rests after a failure may try again."""
+
+    time_s: float
+
+
 class Resumed(Struct, frozen=True, kw_only=True):
     """A new controller has taken over; no trial of the old one is alive."""
 
     time_s: float
+    damaged: tuple[str, ...] = ()
+    """Paths of the checkpoints that trials would go back to, but that are not whole any more."""
 
 
 class Planned(Struct, frozen=True, kw_only=True):
@@ -128,6 +138,16 @@ class Completed(Struct, frozen=True, kw_only=True):
     time_s: float
 
 
-Input = Created | Reported | Returned | Failed | PopulationStopped | ResidentsLimited | Resumed | Completed
+Input = (
+    Created
+    | Reported
+    | Returned
+    | Failed
+    | PopulationStopped
+    | ResidentsLimited
+    | Ticked
+    | Resumed
+    | Completed
+)
 Outcome = Planned | Restarted | Left | Forgotten
 Event = Input | Outcome

@@ -6,6 +6,7 @@ events must be in the journal before its commands are carried out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,11 +27,13 @@ from poptune.core.events import (
     Restarted,
     Resumed,
     Returned,
+    Ticked,
 )
 from poptune.core.keeping import Keeping
 from poptune.core.population import Population, Trial
 from poptune.core.random import derived_generator
 from poptune.core.retention import Retention
+from poptune.core.retries import Resting, Retries
 from poptune.core.scheduler import End, Load, Plan, Ready, Scheduler
 from poptune.core.slots import Slots
 from poptune.errors import InternalError
@@ -46,15 +49,13 @@ class Settings:
     Args:
         slots: How many trials may run at once.
         max_residents: How many trials may be held in memory, at least ``slots``; ``None`` sets no limit.
-        max_failures: How often a trial is restarted after a failure; -1 sets no limit.
-        fail_fast: Whether the first trial that is given up ends the experiment.
+        retries: What becomes of trials that fail.
         retention: Which checkpoints are given up.
     """
 
     slots: int
     max_residents: int | None = None
-    max_failures: int = 0
-    fail_fast: bool = False
+    retries: Retries = field(default_factory=Retries)
     retention: Retention = field(default_factory=Retention)
 
 
@@ -78,6 +79,8 @@ class Experiment:
         self._barriers = Barriers()
         self._keeping = Keeping(settings.retention)
         self._max_residents = settings.max_residents
+        self._resting = Resting()
+        self._failures = 0
         self._live: set[TrialId] = set()
         self._warned: set[str] = set()
         self._step = Step()
@@ -92,11 +95,16 @@ class Experiment:
         """The trials that hold a slot."""
         return frozenset(self._slots.running)
 
+    @property
+    def wakes_at_s(self) -> float | None:
+        """When it wants to be told that time has passed, by a ``Ticked``; ``None`` if it does not care."""
+        return self._resting.next_s
+
     def describe(self) -> str:
         """Return the scheduler's own line on where it stands."""
         return self.scheduler.describe(self.state, self.population)
 
-    def fold(self, event: Event) -> None:
+    def fold(self, event: Event) -> None:  # noqa: C901 - a case for each kind
         """Take over one journaled record; decides nothing and commands nothing."""
         self.population.apply(event)
         match event:
@@ -113,6 +121,11 @@ class Experiment:
                 if isinstance(event, Left):
                     self._live.discard(trial_id)
                 self._settle(self.population[trial_id])
+            case Failed(damaged=""):
+                self._failures += 1
+            case Failed() | Resumed():
+                for trial in self.population.trials:
+                    self._settle(trial)
             case Planned(plan=plan):
                 self.state = self.scheduler.fold(self.state, event, self.population)
                 for decision in plan.decisions:
@@ -144,7 +157,7 @@ class Experiment:
             and not self.population[event.trial].arrived
         )
 
-    def _respond(self, event: Input) -> None:
+    def _respond(self, event: Input) -> None:  # noqa: C901 - a case for each kind
         match event:
             case Created(trials=trials):
                 self._decide(Ready(cause="start", trials=tuple(trial.id for trial in trials)))
@@ -152,15 +165,19 @@ class Experiment:
                 self._on_report(self.population[trial], event)
             case Returned(trial=trial):
                 self._leave(self.population[trial], TrialStatus.TERMINATED, "the function returned")
-            case Failed(trial=trial):
-                self._on_failure(self.population[trial])
+            case Failed(trial=trial, damaged=damaged) if damaged:
+                self._on_damage(self.population[trial], damaged)
+            case Failed(trial=trial, time_s=time_s):
+                self._on_failure(self.population[trial], time_s)
+            case Ticked(time_s=time_s):
+                self._wake(time_s)
             case PopulationStopped(reason=reason):
                 self._stop_all(reason)
             case ResidentsLimited(limit=limit):
                 self._max_residents = max(limit, self._slots.total)
                 self._make_room(0)
-            case Resumed():
-                self._resume()
+            case Resumed(damaged=damaged):
+                self._resume(damaged)
             case Completed():
                 pass
         self._open_barriers()
@@ -201,17 +218,50 @@ class Experiment:
         elif event.waiting:
             self._proceed(trial)
 
-    def _on_failure(self, trial: Trial) -> None:
+    def _on_failure(self, trial: Trial, time_s: float) -> None:
+        retries = self._settings.retries
         self._slots.forget(trial.id)
-        limit = self._settings.max_failures
-        if limit < 0 or trial.failures <= limit:
+        if retries.allow(trial, self._failures):
             self._record(Restarted(trial=trial.id, cause="failure"))
             self._show(trial)
-            self._queue(trial)
+            if pause_s := retries.pause_of(trial):
+                self._resting.add(trial, time_s + pause_s)
+            else:
+                self._queue(trial)
             return
-        self._leave(trial, TrialStatus.ERROR, "failed", unwound=True)
-        if self._settings.fail_fast:
+        if retries.rebirth:
+            self._decide(Ready(cause="exhausted", trials=(trial.id,)))
+        else:
+            self._leave(trial, TrialStatus.ERROR, "failed")
+        if retries.fail_fast and not trial.status.is_live:
             self._stop_all(f"trial {trial.spec.tag} failed, and fail_fast is set")
+
+    def _on_damage(self, trial: Trial, checkpoint: str) -> None:
+        """Have a trial that could not load its checkpoint, and all that were yet to load it, go around it."""
+        self._warn_of_damage(checkpoint)
+        self._slots.forget(trial.id)
+        self._record(Restarted(trial=trial.id, cause="damaged"))
+        self._queue(trial)
+        for other in self.population.trials:
+            in_memory = self._slots.is_resident(other.id) and not self._slots.has_pending(other.id)
+            if other.strayed and other.status.is_live and not in_memory:
+                was_at_a_barrier = other.arrived
+                self._record(Restarted(trial=other.id, cause="damaged"))
+                if was_at_a_barrier:
+                    self._queue(other)
+
+    def _warn_of_damage(self, checkpoint: str) -> None:
+        self.warn(
+            f"Checkpoint {checkpoint} is damaged: its files are not there, or not those that were written. "
+            "The trials that would go back to it go back further: to the newest checkpoint of their own, or "
+            "to the beginning if they have none. Keep several with CheckpointConfig(num_to_keep=...)"
+        )
+
+    def _wake(self, now_s: float) -> None:
+        for trial_id in self._resting.pop_rested(now_s):
+            trial = self.population[trial_id]
+            if trial.status.is_live:
+                self._queue(trial)
 
     def _leave(self, trial: Trial, status: TrialStatus, reason: str, *, unwound: bool = True) -> None:
         if self._slots.is_resident(trial.id) and not unwound:
@@ -224,7 +274,9 @@ class Experiment:
             if trial.status.is_live:
                 self._leave(trial, TrialStatus.TERMINATED, reason, unwound=False)
 
-    def _resume(self) -> None:
+    def _resume(self, damaged: Sequence[str]) -> None:
+        for checkpoint in damaged:
+            self._warn_of_damage(checkpoint)
         for trial in self.population.trials:
             if trial.status.is_live:
                 self._record(Restarted(trial=trial.id, cause="resumed"))
@@ -240,7 +292,8 @@ class Experiment:
         for decision in plan.decisions:
             trial = self.population[decision.trial]
             if isinstance(decision.next, End):
-                self._leave(trial, TrialStatus.TERMINATED, decision.reason, unwound=False)
+                status = TrialStatus.ERROR if ready.cause == "exhausted" else TrialStatus.TERMINATED
+                self._leave(trial, status, decision.reason, unwound=False)
                 continue
             self._slots.set_pending(trial.id, load=isinstance(decision.source, Load))
             if trial.id in self._slots.running and not self._slots.must_yield(trial, reached[trial.id]):

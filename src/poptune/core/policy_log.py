@@ -12,6 +12,9 @@ from poptune.core.schedule import Schedule
 from poptune.errors import ConfigurationError
 from poptune.types import Config
 
+_SHOWN = 200
+"""How much of a line an error shows."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Row:
@@ -58,12 +61,12 @@ def read_policy(text: str, *, name: str = "the policy") -> Schedule:
 def _row(line: str, where: str) -> _Row:
     try:
         parts = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ConfigurationError(f"{where} must be a JSON list, got {line!r} ({error})") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"{where} must be a JSON list, got {line[:_SHOWN]!r} ({error})") from error
     match parts:
         case [str(target), str(donor), int() | float(), int(at), dict(old), dict(new)] if at >= 0:
             return _Row(target, donor, at, old, new)
     raise ConfigurationError(
         f"{where} must be [target, donor, target iteration, donor iteration, donor's config, new config], "
-        f"got {line!r}"
+        f"got {line[:_SHOWN]!r}"
     )

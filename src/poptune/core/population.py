@@ -6,7 +6,7 @@ The machine, the live view and the results all read this one fold; none of them 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from poptune.core.events import (
     Planned,
     Reported,
     Restarted,
+    Resumed,
     TrialSpec,
 )
 from poptune.core.scheduler import CheckpointRef, Decision, Load, Run
@@ -92,10 +93,14 @@ class Trial:
     """Its own checkpoints that still exist, oldest first."""
     saves: int = 0
     reports: int = 0
+    strayed: bool = False
+    """Whether the checkpoint of its present state is gone, so that an older one stands in its place."""
     reports_at_load: int = 0
     """How many results it had reported when it last took over, or went back to, a checkpoint."""
     decisions: int = 0
     failures: int = 0
+    forgiven: int = 0
+    """How many of its failures count no longer, because it was reborn since."""
     exploits: int = 0
     generation: int = 0
     incarnation: int = 0
@@ -118,7 +123,7 @@ class Trial:
     @property
     def is_saved(self) -> bool:
         """Whether going back to its checkpoint would lose nothing."""
-        return self.reports_kept == self.reports
+        return self.reports_kept == self.reports and not self.strayed
 
     @property
     def reports_kept(self) -> int:
@@ -146,7 +151,7 @@ class Population:
     def __contains__(self, trial: object) -> bool:
         return trial in self._by_id
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:  # noqa: C901 - a case for each kind
         """Fold one record."""
         match event:
             case Reported():
@@ -157,9 +162,9 @@ class Population:
             case Created():
                 self._create(event)
             case Failed():
-                trial = self._by_id[event.trial]
-                trial.failures += 1
-                trial.error = event.error
+                self._fail(self._by_id[event.trial], event)
+            case Resumed(damaged=damaged):
+                self._lose(damaged)
             case Restarted():
                 self._restart(self._by_id[event.trial])
             case Left():
@@ -197,6 +202,7 @@ class Population:
             trial.saves = event.checkpoint
             trial.checkpoint = self._reference(trial, event.checkpoint)
             trial.saved.append(trial.checkpoint)
+            trial.strayed = False
         until = trial.run.until
         trial.arrived = until is not None and trial.age >= until
 
@@ -230,6 +236,8 @@ class Population:
             trial.run = decision.next
         if decision.config is not None:
             trial.config = decision.config
+        if decision.forgives:
+            trial.forgiven = trial.failures
         if isinstance(decision.source, Load):
             self._load(trial, decision.source.checkpoint)
             trial.incarnation += 1
@@ -245,14 +253,39 @@ class Population:
         trial.age = checkpoint.age
         trial.time_total_s = checkpoint.time_total_s
         trial.score = checkpoint.score
+        trial.strayed = False
+
+    def _fail(self, trial: Trial, event: Failed) -> None:
+        if event.damaged:
+            self._lose((event.damaged,))
+            return
+        trial.failures += 1
+        trial.error = event.error
+
+    def _lose(self, damaged: Collection[str]) -> None:
+        """Have nobody go back to a damaged checkpoint, but to the newest of its own that is left, or to none.
+
+        A trial that trains on in memory is none the worse for it until it has to go back.
+        """
+        for trial in self._trials if damaged else ():
+            trial.saved = [ref for ref in trial.saved if ref.path not in damaged]
+            if trial.status.is_live and trial.checkpoint and trial.checkpoint.path in damaged:
+                trial.checkpoint = trial.saved[-1] if trial.saved else None
+                kept = trial.checkpoint.report if trial.checkpoint else 0
+                trial.reports_at_load = min(trial.reports_at_load, kept)
+                trial.strayed = True
 
     def _restart(self, trial: Trial) -> None:
         trial.incarnation += 1
         if trial.is_saved:
             return
         trial.arrived = False
-        trial.superseded.append((trial.reports_kept + 1, trial.reports))
+        kept = trial.reports_kept
+        trial.superseded = [void for void in trial.superseded if void[0] <= kept]
+        if kept < trial.reports:
+            trial.superseded.append((kept + 1, trial.reports))
         trial.reports_at_load = trial.reports
+        trial.strayed = False
         if trial.checkpoint is not None:
             self._load(trial, trial.checkpoint)
         else:

@@ -91,7 +91,7 @@ class Schedule:
         """
         try:
             data = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigurationError(f"A schedule must be JSON, but {error}") from error
         if not isinstance(data, dict) or not isinstance(data.get("changes"), list):
             raise ConfigurationError(

@@ -86,6 +86,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     donor: TrialId | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What a reader of the journal, or a later fold, needs beyond the rest."""
+    forgives: bool = False
+    """Whether the trial's failures so far count no longer, because it begins a new life."""
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -99,7 +101,8 @@ class Plan(Struct, frozen=True, kw_only=True):
 class Ready(Struct, frozen=True, kw_only=True):
     """Which trials await a decision, and why."""
 
-    cause: Literal["start", "milestone"]
+    cause: Literal["start", "milestone", "exhausted"]
+    """*exhausted*: the trial has failed too often; it may copy another, or end."""
     trials: tuple[TrialId, ...]
 
 
@@ -113,6 +116,8 @@ class Needs(Struct, frozen=True, kw_only=True):
     """Whether a result without the metric or the time attribute is an error of its trial."""
     checkpoints: bool = False
     """Whether the scheduler is of no use if trials never save."""
+    rebirths: bool = False
+    """Whether it can say whom a trial that has failed too often is to copy."""
 
 
 class PopulationView(Protocol):

@@ -63,6 +63,13 @@ class Workers(Protocol):
         """Have a trial's code left at its next report, and its worker freed."""
         ...
 
+    def kill(self, trial: TrialId, reason: str) -> None:
+        """End the worker that holds a trial, at once; the trial is then lost, for this reason.
+
+        An executor whose trials cannot be ended from outside does nothing.
+        """
+        ...
+
     def poll(self, timeout_s: float) -> Sequence[Message]:
         """Return what has come, in order for each trial; wait up to ``timeout_s`` for the first."""
         ...

@@ -92,6 +92,9 @@ class InlineWorkers:
         if (seat := self._seats.get(trial)) is not None:
             seat.orders.append(Unwind(trial=trial))
 
+    def kill(self, trial: TrialId, reason: str) -> None:
+        """Do nothing: nobody can end a thread."""
+
     def poll(self, timeout_s: float) -> Sequence[Message]:
         """Give the turn to the next trial that can use it, until its next report."""
         del timeout_s

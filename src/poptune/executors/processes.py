@@ -102,6 +102,8 @@ class _Worker:
     leaves: bool = False
     """Whether it is leaving its trial's code, or ending: in a moment it is free, or gone."""
     quits: bool = False
+    killed_for: str = ""
+    """Why it was ended by us."""
 
     @property
     def is_free(self) -> bool:
@@ -167,6 +169,17 @@ class ProcessWorkers:
         if (worker := self._holder.get(trial)) is not None:
             self._let_go(worker, trial)
             self._order(worker, Unwind(trial=trial))
+
+    def kill(self, trial: TrialId, reason: str) -> None:
+        if (worker := self._holder.get(trial)) is not None:
+            self._end_worker(worker, reason)
+
+    def _end_worker(self, worker: _Worker, reason: str) -> None:
+        """Have a worker end at once, or as soon as its process is known; its trial is then lost."""
+        worker.killed_for = reason
+        if worker.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker.pid, signal.SIGKILL)
 
     def _let_go(self, worker: _Worker, trial: TrialId) -> None:
         """A worker is about to leave a trial's code: what becomes of the trial is no longer its affair."""
@@ -251,8 +264,14 @@ class ProcessWorkers:
             return False
         for stream in worker.connection.outputs:
             self._read_output(worker, stream)
-        for message in worker.connection.messages(data):
-            self._take_message(worker, message)
+        try:
+            for message in worker.connection.messages(data):
+                if message.trial != worker.speaks_for:
+                    raise msgspec.ValidationError(f"about trial {message.trial!r}, which it does not train")
+                self._take_message(worker, message)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self._end_worker(worker, f"its worker process said what is no message of a worker ({error})")
+            return False
         return True
 
     def _hear_launcher(self) -> None:
@@ -262,6 +281,8 @@ class ProcessWorkers:
                 continue
             if event.pid is not None:
                 worker.pid = event.pid
+                if worker.killed_for:
+                    self._end_worker(worker, worker.killed_for)
             else:
                 self._bury(worker, _cause_of_death(event.status))
 
@@ -333,7 +354,7 @@ class ProcessWorkers:
         self._workers.pop(worker.key, None)
         if worker.assignment is not None and self._holder.get(worker.assignment.trial) is worker:
             self._let_go(worker, worker.assignment.trial)
-            self._messages.append(Lost(trial=worker.assignment.trial, reason=cause))
+            self._messages.append(Lost(trial=worker.assignment.trial, reason=worker.killed_for or cause))
         self._serve_queue()
 
     # The end

@@ -1,5 +1,6 @@
 """The append-only record of all events and decisions; the only truth about an experiment."""
 
+from poptune.journal.consistency import consistent
 from poptune.journal.journal import Journal, valid_results
 from poptune.journal.memory import MemoryJournal
 from poptune.journal.objects import Objects, ObjectTable, UnopenedObject, UnopenedObjects
@@ -13,5 +14,6 @@ __all__ = [
     "SqliteJournal",
     "UnopenedObject",
     "UnopenedObjects",
+    "consistent",
     "valid_results",
 ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -33,9 +34,10 @@ class ObjectTable:
     one; a torn last one was never named by the journal.
     """
 
-    def __init__(self, values: Sequence[Any] = (), path: Path | None = None) -> None:
+    def __init__(self, values: Sequence[Any] = (), path: Path | None = None, whole_bytes: int = 0) -> None:
         self._values = list(values)
         self._path = path
+        self._whole_bytes = whole_bytes
 
     @classmethod
     def create(cls, path: Path, definition: Any) -> ObjectTable:
@@ -45,36 +47,45 @@ class ObjectTable:
             file.write(cloudpickle.dumps(definition))
             file.flush()
             os.fsync(file.fileno())
+            whole_bytes = file.tell()
         aside.replace(path)
-        return cls(path=path)
+        return cls(path=path, whole_bytes=whole_bytes)
 
     @classmethod
     def open(cls, path: Path) -> tuple[Any, ObjectTable]:
         """Open a file, which runs the code in it; return the definition and the table.
 
+        Nothing is written: the experiment may be going on. Who continues it calls :meth:`take_over`.
+
         Raises:
             JournalError: The file is missing or is no such file.
         """
-        values: list[Any] = []
-        whole = 0
-        try:
-            with path.open("rb") as file:
-                definition = pickle.load(file)  # noqa: S301 - the caller asked to run what is in there
-                whole = file.tell()
-                while True:
-                    try:
-                        values.append(pickle.load(file))  # noqa: S301
-                    except (EOFError, pickle.UnpicklingError):
-                        break
-                    whole = file.tell()
-            if path.stat().st_size > whole:
-                os.truncate(path, whole)
-        except (OSError, EOFError, pickle.UnpicklingError, ImportError, AttributeError) as error:
-            raise JournalError(
-                f"{path} must hold the experiment's trainable and scheduler, but cannot be opened "
-                f"({type(error).__name__}: {error}): restore with the code importable that was run before"
-            ) from error
-        return definition, cls(values, path)
+        with _errors_explained(path), path.open("rb") as file:
+            definition = pickle.load(file)  # noqa: S301 - the caller asked to run what is in there
+            table = cls(path=path, whole_bytes=file.tell())
+        table._read_on(path)
+        return definition, table
+
+    def take_over(self) -> None:
+        """Become the one who writes: take in what was appended since, and cut off what was torn.
+
+        Raises:
+            JournalError: The file cannot be read.
+        """
+        if self._path is not None:
+            self._read_on(self._path)
+            if self._path.stat().st_size > self._whole_bytes:
+                os.truncate(self._path, self._whole_bytes)
+
+    def _read_on(self, path: Path) -> None:
+        with _errors_explained(path), path.open("rb") as file:
+            file.seek(self._whole_bytes)
+            while True:
+                try:
+                    self._values.append(pickle.load(file))  # noqa: S301
+                except (EOFError, pickle.UnpicklingError):
+                    break
+                self._whole_bytes = file.tell()
 
     def number(self, value: Any) -> int:
         for number, kept in enumerate(self._values):
@@ -85,6 +96,7 @@ class ObjectTable:
                 file.write(cloudpickle.dumps(value))
                 file.flush()
                 os.fsync(file.fileno())
+                self._whole_bytes = file.tell()
         self._values.append(value)
         return len(self._values) - 1
 
@@ -92,6 +104,17 @@ class ObjectTable:
         if number >= len(self._values):
             raise JournalError(f"The journal names object {number} ({text}), which objects.pkl lacks")
         return self._values[number]
+
+
+@contextmanager
+def _errors_explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # a pickle that was changed may raise anything
+        raise JournalError(
+            f"{path} must hold the experiment's trainable and scheduler, but cannot be opened "
+            f"({type(error).__name__}: {error}): restore with the code importable that was run before"
+        ) from error
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -12,9 +12,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
+from msgspec import UNSET, Struct, UnsetType
 
 from poptune.core.events import (
     Completed,
@@ -30,6 +31,7 @@ from poptune.core.events import (
     Restarted,
     Resumed,
     Returned,
+    Ticked,
     TrialSpec,
 )
 from poptune.core.scheduler import CheckpointRef, Decision, End, Keep, Load, Plan, Run
@@ -37,6 +39,7 @@ from poptune.errors import JournalError
 from poptune.journal.objects import Objects
 from poptune.types import TrialStatus
 
+_Made = TypeVar("_Made", bound=Struct)
 VERSION = 1
 _KINDS: dict[str, type[Any]] = {
     "created": Created,
@@ -45,6 +48,7 @@ _KINDS: dict[str, type[Any]] = {
     "failed": Failed,
     "population_stopped": PopulationStopped,
     "residents_limited": ResidentsLimited,
+    "ticked": Ticked,
     "resumed": Resumed,
     "planned": Planned,
     "restarted": Restarted,
@@ -55,6 +59,15 @@ _KINDS: dict[str, type[Any]] = {
 _KIND_OF = {cls: kind for kind, cls in _KINDS.items()}
 _RESULT, _RESULTS = _KIND_OF[Reported], "results"
 _LARGEST = 2**63
+_MALFORMED = (
+    msgspec.DecodeError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +121,8 @@ def decode(record: Record, objects: Objects) -> Sequence[Event]:
     Raises:
         JournalError: The record is of a newer version, of an unknown kind, or malformed.
     """
-    if record.version > VERSION or record.kind not in _BUILD:
+    is_newer = not isinstance(record.version, int) or record.version > VERSION
+    if is_newer or record.kind not in _BUILD:
         raise JournalError(
             f"The journal holds a record {record.kind!r} of version {record.version}, but this poptune reads "
             f"versions up to {VERSION}: open it with the poptune that wrote it, or a newer one"
@@ -117,7 +131,7 @@ def decode(record: Record, objects: Objects) -> Sequence[Event]:
         if record.kind in _PLAIN and b'"$' not in record.payload:
             return _PLAIN[record.kind](record.payload)
         return _BUILD[record.kind](_unpack(msgspec.json.decode(record.payload), objects))
-    except (msgspec.DecodeError, TypeError, KeyError, ValueError, AttributeError) as error:
+    except _MALFORMED as error:
         raise JournalError(f"The journal holds a malformed record {record.kind!r}: {error}") from error
 
 
@@ -202,25 +216,46 @@ _STRUCTS: frozenset[type[Any]] = frozenset(
 )
 
 
+_PARTS: dict[str, Any] = {**get_type_hints(Decision), "config": dict[Any, Any] | None}
+_DecisionParts = msgspec.defstruct(
+    "_DecisionParts",
+    [(name, hint | UnsetType, UNSET) for name, hint in _PARTS.items() if name not in {"next", "source"}],
+)
+"""The types of a decision's parts, those aside whose kind shows in what they hold."""
+
+
+class _Warnings(Struct, kw_only=True):
+    """What is left of a plan without its decisions."""
+
+    warnings: tuple[str, ...]
+
+
+def _typed(kind: type[_Made], fields: Any) -> _Made:
+    """Return a struct of this kind, if all its fields are there, of the right types, and no others."""
+    kind(**fields)
+    return msgspec.convert(fields, kind)
+
+
 def _created(fields: dict[str, Any]) -> Created:
-    trials = tuple(TrialSpec(**trial) for trial in fields.pop("trials"))
-    return Created(**fields, trials=trials)
+    trials = tuple(_typed(TrialSpec, trial) for trial in fields.pop("trials"))
+    return msgspec.structs.replace(_typed(Created, {**fields, "trials": ()}), trials=trials)
 
 
 def _planned(fields: dict[str, Any]) -> Planned:
-    plan = fields["plan"]
+    plan = fields.pop("plan")
     decisions = tuple(_decision(decision) for decision in plan.pop("decisions"))
-    return Planned(plan=Plan(**plan, decisions=decisions))
+    warnings = _typed(_Warnings, plan).warnings
+    return Planned(plan=Plan(decisions=decisions, warnings=warnings), **fields)
 
 
 def _decision(fields: dict[str, Any]) -> Decision:
     following, source = fields.pop("next"), fields.pop("source")
-    loaded = Load(CheckpointRef(**source["checkpoint"])) if source else Keep()
-    return Decision(**fields, next=Run(**following) if following else End(), source=loaded)
-
-
-def _left(fields: dict[str, Any]) -> Left:
-    return Left(**{**fields, "status": TrialStatus(fields["status"])})
+    msgspec.convert(fields, _DecisionParts)
+    return Decision(
+        **fields,
+        next=_typed(Run, following) if following else End(),
+        source=Load(_typed(CheckpointRef, source["checkpoint"])) if source else Keep(),
+    )
 
 
 def _single(build: Callable[[Any], Event]) -> Callable[[Any], Sequence[Event]]:
@@ -228,7 +263,7 @@ def _single(build: Callable[[Any], Event]) -> Callable[[Any], Sequence[Event]]:
 
 
 def _by_fields(kind: type[Any]) -> Callable[[dict[str, Any]], Event]:
-    return lambda fields: kind(**fields)
+    return lambda fields: _typed(kind, fields)
 
 
 _PLAIN: dict[str, Callable[[bytes], Sequence[Event]]] = {
@@ -240,7 +275,6 @@ _BUILD: dict[str, Callable[[Any], Sequence[Event]]] = {
     **{kind: _single(_by_fields(event)) for kind, event in _KINDS.items()},
     "created": _single(_created),
     "planned": _single(_planned),
-    "left": _single(_left),
-    _RESULTS: lambda results: [Reported(**result) for result in results],
+    _RESULTS: lambda results: [_typed(Reported, result) for result in results],
 }
 """How the events of each kind of record are made from what JSON holds."""

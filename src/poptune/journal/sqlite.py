@@ -14,7 +14,8 @@ from poptune.journal.objects import Objects
 from poptune.journal.records import Record, decode, encode
 from poptune.types import TrialId
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: one event a record. 2: results of a trial that follow each other may share one; pauses, rebirths."""
 _SCHEMA = f"""
     CREATE TABLE records (
         number INTEGER PRIMARY KEY,
@@ -26,6 +27,12 @@ _SCHEMA = f"""
     CREATE INDEX records_of_trial ON records (trial, kind);
     PRAGMA user_version = {SCHEMA_VERSION};
 """
+_MIGRATIONS: dict[int, tuple[str, ...]] = {1: ()}
+"""The SQL statements that make a journal of an older version one of the next.
+
+Who only reads does not carry them out, so each version's records must be read by the same queries.
+"""
+_OLDEST = min(_MIGRATIONS)
 _INSERT = "INSERT INTO records (kind, version, trial, payload) VALUES (?, ?, ?, ?)"
 # What is appended while a reader is under way is for the next one.
 _UP_TO_NOW = "number <= (SELECT MAX(number) FROM records)"
@@ -60,7 +67,7 @@ class SqliteJournal:
 
     @classmethod
     def open(cls, path: Path, objects: Objects, *, read_only: bool = False) -> SqliteJournal:
-        """Open a journal that exists.
+        """Open a journal that exists; one of an older version becomes one of this version, unless only read.
 
         Raises:
             JournalError: There is none, or it is of another kind or a newer version.
@@ -71,16 +78,13 @@ class SqliteJournal:
             try:
                 connection, version = _connect_to_existing(path, read_only=read_only)
                 on_error.callback(connection.close)
+                _check_version(version, path)
                 if not read_only:
                     connection.execute("PRAGMA journal_mode = WAL")
                     connection.execute("PRAGMA synchronous = NORMAL")
+                    _migrate(connection, path)
             except sqlite3.Error as error:
                 raise JournalError(f"The journal {path} cannot be opened: {error}") from error
-            if version != SCHEMA_VERSION:
-                raise JournalError(
-                    f"The journal {path} has schema version {version}, but this poptune reads "
-                    f"{SCHEMA_VERSION}: open it with the poptune that wrote it"
-                )
             on_error.pop_all()
         return cls(connection, path, objects)
 
@@ -88,13 +92,8 @@ class SqliteJournal:
         records = encode(events, self._objects)
         rows = [(record.kind, record.version, record.trial, record.payload) for record in records]
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
+            with _transaction(self._connection):
                 self._connection.executemany(_INSERT, rows)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                self._connection.rollback()
-                raise
         except sqlite3.Error as error:
             raise JournalError(
                 f"The journal {self._path} cannot be written ({error}): make room on the disk or check its "
@@ -113,13 +112,16 @@ class SqliteJournal:
         try:
             for row in self._connection.execute(query, arguments):
                 yield from decode(Record(*row), self._objects)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise JournalError(f"The journal {self._path} cannot be read: {error}") from error
 
     def is_completed(self) -> bool:
         """Whether the experiment came to its end."""
         query = "SELECT kind FROM records ORDER BY number DESC LIMIT 1"
-        row = self._connection.execute(query).fetchone()
+        try:
+            row = self._connection.execute(query).fetchone()
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise JournalError(f"The journal {self._path} cannot be read: {error}") from error
         return row is not None and row[0] == "completed"
 
     def sync(self) -> None:
@@ -142,13 +144,54 @@ def _connect_to_existing(path: Path, *, read_only: bool) -> tuple[sqlite3.Connec
     for option in options:
         connection = _connect(path, option)
         try:
-            return connection, int(connection.execute("PRAGMA user_version").fetchone()[0])
+            return connection, _version(connection)
         except sqlite3.Error as error:
             connection.close()
             is_last = option == options[-1] or path.with_name(f"{path.name}-wal").exists()
             if is_last or not isinstance(error, sqlite3.OperationalError):
                 raise
     raise AssertionError(options)
+
+
+def _check_version(version: int, path: Path) -> None:
+    if version > SCHEMA_VERSION:
+        raise JournalError(
+            f"The journal {path} has schema version {version}, but this poptune reads versions up to "
+            f"{SCHEMA_VERSION}: open it with the poptune that wrote it, or a newer one"
+        )
+    if version < _OLDEST:
+        raise JournalError(
+            f"The journal of an experiment has a schema version of {_OLDEST} or more, but {path} has "
+            f"{version}: it was not written by poptune"
+        )
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring an older journal to this version, step by step and all or nothing."""
+    if _version(connection) == SCHEMA_VERSION:
+        return
+    with _transaction(connection):
+        version = _version(connection)  # again, since only now nobody else can change it
+        _check_version(version, path)
+        for older in range(version, SCHEMA_VERSION):
+            for statement in _MIGRATIONS[older]:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.rollback()
+        raise
 
 
 def _connect(path: Path, option: str = "mode=rwc") -> sqlite3.Connection:

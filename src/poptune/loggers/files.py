@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+_ODD = "backslashreplace"
+"""What becomes of a text that is no Unicode, such as a file name of undecodable bytes."""
+
 
 def append_text(path: Path, text: str) -> None:
     """Add text to a file, which is made, with its folder, if it is not there."""
     try:
-        file = path.open("a", encoding="utf-8", newline="")
+        file = path.open("a", encoding="utf-8", errors=_ODD, newline="")
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a", encoding="utf-8", newline="")
@@ -21,7 +24,7 @@ def replace_text(path: Path, text: str) -> None:
     """Put a whole new text in the place of a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.new")
-    aside.write_text(text, encoding="utf-8", newline="")
+    aside.write_text(text, encoding="utf-8", errors=_ODD, newline="")
     aside.replace(path)
 
 

@@ -46,7 +46,10 @@ def _lines(results: Iterable[Reported]) -> str:
 
 
 def _line(metrics: Metrics) -> str:
-    text = msgspec.json.encode(metrics).decode()
+    try:
+        text = msgspec.json.encode(metrics).decode()
+    except UnicodeEncodeError:
+        return json.dumps(dict(metrics))
     # It writes NaN and infinities as null, which pandas and Ray's readers would take for nothing at all.
     return json.dumps(dict(metrics)) if "null" in text else text
 

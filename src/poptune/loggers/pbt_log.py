@@ -65,9 +65,9 @@ def perturbation_line(decision: Decision, population: Population) -> str:
         [
             population[decision.trial].spec.tag,
             population[decision.donor or decision.trial].spec.tag,
-            decision.facts["iteration"],
+            decision.facts.get("iteration"),
             decision.source.checkpoint.iteration,
-            decision.facts["donor_config"],
+            decision.facts.get("donor_config"),
             decision.config,
         ],
         default=as_json,

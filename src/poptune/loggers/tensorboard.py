@@ -114,11 +114,11 @@ def _event(
     from tensorboard.compat.proto.tensor_pb2 import TensorProto  # noqa: PLC0415
     from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto  # noqa: PLC0415
 
-    values = [Summary.Value(tag=tag, simple_value=value) for tag, value in (scalars or {}).items()]
+    values = [Summary.Value(tag=_unicode(tag), simple_value=value) for tag, value in (scalars or {}).items()]
     if text:
         plugin = SummaryMetadata.PluginData(plugin_name="text")
         shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=1)])
-        tensor = TensorProto(dtype="DT_STRING", string_val=[text.encode()], tensor_shape=shape)
+        tensor = TensorProto(dtype="DT_STRING", string_val=[_unicode(text).encode()], tensor_shape=shape)
         metadata = SummaryMetadata(plugin_data=plugin)
         values.append(Summary.Value(tag="lineage/copies/text_summary", metadata=metadata, tensor=tensor))
     return bytes(Proto(wall_time=time_s, step=step, summary=Summary(value=values)).SerializeToString())
@@ -142,14 +142,15 @@ def _forget_beyond(iteration: int, time_s: float) -> bytes:
 def _start(config: Config, time_s: float, *, group: str) -> bytes:
     from tensorboard.plugins.hparams.plugin_data_pb2 import SessionStartInfo  # noqa: PLC0415
 
-    start = SessionStartInfo(start_time_secs=time_s, group_name=group)
-    for key, value in flat(config).items():
+    start = SessionStartInfo(start_time_secs=time_s, group_name=_unicode(group))
+    for name, value in flat(config).items():
+        key = _unicode(name)
         if isinstance(value, bool):
             start.hparams[key].bool_value = value
         elif isinstance(value, int | float):
             start.hparams[key].number_value = float(value)
         else:
-            start.hparams[key].string_value = str(value)
+            start.hparams[key].string_value = _unicode(str(value))
     return _hparams("_hparams_/session_start_info", time_s, session_start_info=start)
 
 
@@ -171,6 +172,11 @@ def _hparams(tag: str, time_s: float, **content: Any) -> bytes:
     plugin = SummaryMetadata.PluginData(plugin_name="hparams", content=data)
     value = Summary.Value(tag=tag, metadata=SummaryMetadata(plugin_data=plugin))
     return bytes(Proto(wall_time=time_s, summary=Summary(value=[value])).SerializeToString())
+
+
+def _unicode(text: str) -> str:
+    """Return a text as protocol buffers take it."""
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
 def _framed(record: bytes) -> bytes:

@@ -14,7 +14,7 @@ from poptune.core.events import Created, Reported
 from poptune.core.population import Population, Trial
 from poptune.core.scheduler import CheckpointRef
 from poptune.errors import ExperimentError
-from poptune.journal import Objects, SqliteJournal, UnopenedObjects, valid_results
+from poptune.journal import Objects, SqliteJournal, UnopenedObjects, consistent, valid_results
 from poptune.layout import Layout
 from poptune.results.history import History, Segment
 from poptune.types import Metrics
@@ -46,6 +46,7 @@ class Recording:
 
         Raises:
             ExperimentError: The folder is none of an experiment.
+            JournalError: The journal cannot be read, or was changed.
         """
         layout = Layout(Path(path).expanduser().absolute())
         if not layout.journal.is_file():
@@ -57,7 +58,7 @@ class Recording:
         population, history = Population(), History()
         objects = UnopenedObjects() if objects is None else objects
         with closing(_journal(layout, objects)) as journal:
-            for event in journal.read():
+            for event in consistent(journal.read()):
                 history.apply(event, population)
                 population.apply(event)
         if population.created is None:

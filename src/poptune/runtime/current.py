@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poptune.checkpoints import Checkpoint
 from poptune.errors import TrainableError
 from poptune.runtime.session import Session
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _current: Session | None = None
 
@@ -99,6 +102,21 @@ class TrialContext:
     """For the trial's own random numbers: of its own for each trial, and for each state that it goes on from;
     below 2**32, and the same again in a run with the same seed."""
     trial_resources: Mapping[str, float]
+
+    def rng(self) -> np.random.Generator:
+        """Return a numpy generator of the trial's own random numbers, made from :attr:`seed`.
+
+        It is the same each time it is asked for, so ask once, where the training begins.
+
+        Example:
+            >>> import poptune as tune
+            >>> def train(config):
+            ...     rng = tune.get_context().rng()
+            ...     tune.report({"loss": rng.random()})
+        """
+        import numpy as np  # noqa: PLC0415 - not every trial needs it
+
+        return np.random.default_rng(self.seed)
 
     def get_trial_id(self) -> str:
         """Return the trial's id, such as ``69158_00000``."""

@@ -8,7 +8,7 @@ from typing import Any
 from poptune.errors import TrainableError
 
 _LARGEST = 2**63
-_PLAIN = frozenset({float, str, bool, type(None)})
+_PLAIN = frozenset({float, bool, type(None)})
 
 
 def plain_metrics(metrics: object) -> dict[str, Any]:
@@ -47,6 +47,8 @@ def _plain(value: Any, path: str) -> Any:
         return {_key(key): _plain(item, f"{path}.{key}") for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item, f"{path}[{place}]") for place, item in enumerate(value)]
+    if kind is str:
+        return value if value.isascii() else value.encode(errors="backslashreplace").decode()
     for base in (int, float, str):
         if isinstance(value, base):  # a subclass, such as a member of an enum
             return _plain(base(value), path)

@@ -102,6 +102,8 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
     trial: TrialId
     incarnation: int
     error: str
+    damaged: str = ""
+    """The checkpoint that it was to go on from, if that is not whole."""
 
 
 class Idle(Struct, frozen=True, kw_only=True, tag="idle"):

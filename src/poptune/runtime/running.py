@@ -85,7 +85,9 @@ def _run_once(prepared: Prepared, session: Session, *, is_changed: bool) -> Mess
 def _failed(session: Session, error: BaseException) -> Failed:
     """The failure of the trial as it stands now: exploits in place make other incarnations of it."""
     mine = session.assignment
-    return Failed(trial=mine.trial, incarnation=mine.incarnation, error=_story(error))
+    return Failed(
+        trial=mine.trial, incarnation=mine.incarnation, error=_story(error), damaged=session.damaged()
+    )
 
 
 def _call_function(prepared: Prepared, session: Session, *, is_changed: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Protocol
 import cloudpickle
 
 from poptune.checkpoints import Checkpoint
-from poptune.errors import TrainableError
+from poptune.errors import CheckpointError, CorruptCheckpointError, TrainableError
 from poptune.runtime.protocol import (
     Assignment,
     Channel,
@@ -125,6 +125,19 @@ class Session:
         """Return the state that the trial is to go on from."""
         path = self.assignment.checkpoint
         return None if path is None else self._states.open(path, trusted=True)
+
+    def damaged(self) -> str:
+        """Return the path of the state that the trial was to go on from, if it is damaged and led nowhere."""
+        path = self.assignment.checkpoint
+        if path is None or self._standing.iteration > self.assignment.iteration:
+            return ""
+        try:
+            self._states.open(path).verify()
+        except CorruptCheckpointError:
+            return path
+        except CheckpointError:
+            pass
+        return ""
 
     def report(
         self,

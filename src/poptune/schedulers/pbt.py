@@ -11,11 +11,14 @@ from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import Any
 
+from msgspec.structs import replace
+
 from poptune.arguments import check_mode, reject_unknown_keywords
 from poptune.core.events import Left, Planned, Reported, Restarted, TrialSpec
 from poptune.core.population import TrialView
 from poptune.core.scheduler import (
     Decision,
+    End,
     Load,
     Needs,
     Plan,
@@ -30,6 +33,7 @@ from poptune.schedulers.explore import Explore, Perturb, fill_missing
 from poptune.schedulers.metric import required, with_metric
 from poptune.schedulers.mutations import check_mutations
 from poptune.schedulers.ranking import Ranking
+from poptune.search_space.values import without_numpy_scalars
 from poptune.types import Config, Mode, TrialId
 
 _BARRIER = "perturbation"
@@ -149,6 +153,7 @@ class PopulationBasedTraining:
             mode=self.mode,
             require_attrs=self.require_attrs,
             checkpoints=True,
+            rebirths=True,
         )
 
     def for_metric(self, metric: str | None, mode: Mode | None) -> PopulationBasedTraining:
@@ -171,6 +176,10 @@ class PopulationBasedTraining:
         if ready.cause == "start":
             decisions = tuple(self._begin(population[trial], random) for trial in ready.trials)
             return Plan(decisions=decisions)
+        if ready.cause == "exhausted":
+            return Plan(
+                decisions=tuple(self._revive(population[t], state, population, random) for t in ready.trials)
+            )
         answers = [self._judge(trial, state, population, random) for trial in ready.trials]
         warnings = tuple(dict.fromkeys(warning for _, warning in answers if warning))
         return Plan(decisions=tuple(decision for decision, _ in answers), warnings=warnings)
@@ -193,7 +202,9 @@ class PopulationBasedTraining:
             self.hyperparam_mutations or {},
             lambda path: random(f"start:{path}", trial.id),
         )
-        return Decision(trial=trial.id, next=self._run(0.0), config=config, reason="start")
+        return Decision(
+            trial=trial.id, next=self._run(0.0), config=without_numpy_scalars(config), reason="start"
+        )
 
     def _judge(
         self, trial_id: TrialId, ranking: Ranking, population: PopulationView, random: Random
@@ -210,6 +221,31 @@ class PopulationBasedTraining:
             return self._go_on(trial, reason), NO_CHECKPOINT if late else ""
         stale = self._missed_a_save(donor, saved_at=donor.checkpoint.age)
         return self._copy(trial, donor, random), STALE_CHECKPOINT if stale else ""
+
+    def _revive(
+        self, trial: TrialView, ranking: Ranking, population: PopulationView, random: Random
+    ) -> Decision:
+        """A trial that has failed too often begins anew as a copy of one of the highest, or ends."""
+        donor = self._draw_ancestor(trial, ranking, population, random)
+        if donor is None:
+            return Decision(trial=trial.id, next=End(), reason="failed, and there is nobody to copy")
+        reason = f"failed too often; reborn as a copy of {donor.id}"
+        return replace(self._copy(trial, donor, random), reason=reason, forgives=True)
+
+    def _draw_ancestor(
+        self, trial: TrialView, ranking: Ranking, population: PopulationView, random: Random
+    ) -> TrialView | None:
+        """Draw one of the highest; if it cannot be copied, take the highest that can."""
+        highest = max(1, Truncation(quantile_fraction=self.quantile_fraction).size(len(ranking)))
+        lowest = max(len(ranking) - highest, ranking.first_finite)
+        if lowest >= len(ranking):
+            return None
+        drawn = lowest + int(random("donor", trial.id).integers(len(ranking) - lowest))
+        for place in (drawn, *range(len(ranking) - 1, ranking.first_finite - 1, -1)):
+            donor = population[ranking.at(place)]
+            if donor.id != trial.id and donor.checkpoint is not None:
+                return donor
+        return None
 
     def _missed_a_save(self, trial: TrialView, *, saved_at: float) -> bool:
         """Whether a trial has checked in since it saved last, and so should have saved again."""
@@ -232,7 +268,7 @@ class PopulationBasedTraining:
             trial=trial.id,
             next=self._run(donor.checkpoint.age),
             source=Load(donor.checkpoint),
-            config=config,
+            config=without_numpy_scalars(config),
             reason="explores" if own else f"among the lowest; copies {donor.id}",
             seen={
                 "own": trial.last_score,

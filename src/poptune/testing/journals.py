@@ -40,6 +40,7 @@ from poptune.core.events import (
     Restarted,
     Resumed,
     Returned,
+    Ticked,
     TrialSpec,
 )
 from poptune.core.scheduler import CheckpointRef, Decision, End, Keep, Load, Plan, Run
@@ -143,6 +144,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     _build(Failed, time_s=_AGES, trial=_TRIALS, incarnation=_NUMBERS, error=_TEXTS),
     _build(PopulationStopped, time_s=_AGES, reason=_TEXTS),
     _build(ResidentsLimited, time_s=_AGES, limit=st.integers()),
+    _build(Ticked, time_s=_AGES),
     _build(Resumed, time_s=_AGES),
     _build(
         Planned,

@@ -2,5 +2,6 @@
 
 from poptune.tuner.configs import CheckpointConfig, FailureConfig, RunConfig, TuneConfig
 from poptune.tuner.tuner import Tuner
+from poptune.tuner.verifying import verify
 
-__all__ = ["CheckpointConfig", "FailureConfig", "RunConfig", "TuneConfig", "Tuner"]
+__all__ = ["CheckpointConfig", "FailureConfig", "RunConfig", "TuneConfig", "Tuner", "verify"]

@@ -15,6 +15,7 @@ from poptune.core.scheduler import Scheduler
 from poptune.errors import ConfigurationError
 from poptune.executors import Executor
 from poptune.executors.base import check_at_least
+from poptune.layout import problem_of_new_folder
 from poptune.runtime.trainable import check_resources
 from poptune.schedulers import FIFOScheduler
 from poptune.stoppers import StopFunction, Stopper
@@ -33,7 +34,7 @@ class TuneConfig:
     Args:
         metric: The metric to optimise, a key of what is reported.
         mode: ``"max"`` if larger is better, ``"min"`` if smaller is.
-        scheduler: The algorithm; by default every trial trains to its end.
+        scheduler: The algorithm; by default (``FIFOScheduler``) every trial trains to its end.
         num_samples: How many trials; with a ``grid_search`` in the space, how many for each of its points.
         max_concurrent_trials: Run at most this many trials at once; by default what the machine allows.
         time_budget_s: End everything after this many seconds.
@@ -70,7 +71,10 @@ class TuneConfig:
         check_at_least("num_samples", _required("num_samples", self.num_samples))
         check_at_least("max_concurrent_trials", self.max_concurrent_trials)
         check_at_least("seed", self.seed, least=0)
-        if isinstance(self.scheduler, str | type):
+        scheduler: object = self.scheduler
+        if scheduler is None:
+            object.__setattr__(self, "scheduler", FIFOScheduler())
+        if isinstance(scheduler, str | type):
             raise ConfigurationError(
                 f"scheduler must be a scheduler object, got {self.scheduler!r}: write, for example, "
                 "PopulationBasedTraining(...)"
@@ -123,22 +127,48 @@ class CheckpointConfig:
 @reject_unknown_keywords
 @dataclass(frozen=True, kw_only=True)
 class FailureConfig:
-    """What happens when a trial fails.
+    """What happens when a trial fails: it raises, its process dies, or it is silent for too long.
 
     Args:
         max_failures: How often a trial is restarted from its newest checkpoint; -1 sets no limit.
+        max_failures_in_all: After this many failures of all trials together none is restarted any more; by
+            default there is no such limit.
+        retry_pause_s: How long a trial rests before it is restarted, in seconds; twice as long after each
+            further failure, at most ten minutes.
+        report_timeout_s: A trial that has not reported for so long, in seconds, is taken to hang: its process
+            is ended, which is a failure. Its start, with what it imports and sets up, counts, too. By default
+            a trial may take as long as it likes. Needs the executor ``"processes"``.
+        on_exhausted: What becomes of a trial that may not be restarted any more: ``"error"`` gives it up;
+            ``"clone"`` has it begin anew as a copy of one of the best, with changed hyperparameters, as long
+            as there is one (a scheduler that copies is needed, such as ``PopulationBasedTraining``).
         fail_fast: Whether the first trial that is given up ends the experiment.
+
+    Raises:
+        ConfigurationError: An argument is out of its range.
 
     Example:
         >>> import poptune as tune
-        >>> failure_config = tune.FailureConfig(max_failures=3)
+        >>> failure_config = tune.FailureConfig(max_failures=3, report_timeout_s=600)
     """
 
     max_failures: int = 0
+    max_failures_in_all: int | None = None
+    retry_pause_s: float = 0.0
+    report_timeout_s: float | None = None
+    on_exhausted: Literal["error", "clone"] = "error"
     fail_fast: bool = False
 
     def __post_init__(self) -> None:
         check_at_least("max_failures", self.max_failures, least=-1)
+        check_at_least("max_failures_in_all", self.max_failures_in_all, least=0)
+        _check_seconds("retry_pause_s", self.retry_pause_s, zero=True)
+        if self.report_timeout_s is not None:
+            _check_seconds("report_timeout_s", self.report_timeout_s)
+        if self.on_exhausted not in {"error", "clone"}:
+            raise ConfigurationError(
+                f'on_exhausted must be "error" or "clone", got {self.on_exhausted!r}'
+                + nearest(str(self.on_exhausted), ("error", "clone"))
+            )
 
 
 @reject_unknown_keywords
@@ -205,6 +235,13 @@ class RunConfig:
             )
 
 
+def _check_seconds(name: str, value: float, *, zero: bool = False) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number or value < 0 or (value == 0 and not zero):
+        least = "at least 0" if zero else "greater than 0"
+        raise ConfigurationError(f"{name} must be a number of seconds, {least}, got {value!r}")
+
+
 def _required(name: str, value: int | None) -> int:
     if value is None:
         raise ConfigurationError(f"{name} must be a whole number of at least 1, got None")
@@ -223,12 +260,12 @@ def _check_loggers(loggers: Sequence[str]) -> None:
 def _check_name(name: str | None) -> None:
     if name is None:
         return
-    if not isinstance(name, str) or not name or name in {".", ".."} or name != name.strip():
+    if not isinstance(name, str):
         raise ConfigurationError(f"The experiment's name must be a folder's name, got {name!r}")
-    if any(mark in name for mark in "/\\") or any(ord(letter) < 32 for letter in name):
+    if problem := problem_of_new_folder(name):
         raise ConfigurationError(
-            f"The experiment's name must be one folder's name, without slashes, got {name!r}: "
-            "give the folder that it is to be in as storage_path"
+            f"The experiment's name must be a folder's name, but {problem}, got {name!r}: the folder that it "
+            "is to be in is the storage_path"
         )
 
 

@@ -14,6 +14,7 @@ from poptune.core.experiment import Settings
 from poptune.core.policy_log import read_policy
 from poptune.core.random import derived_generator
 from poptune.core.retention import Retention
+from poptune.core.retries import Retries
 from poptune.core.schedule import Schedule
 from poptune.core.scheduler import Scheduler
 from poptune.errors import ConfigurationError
@@ -71,11 +72,25 @@ class Definition:
         definition.executor.count_slots(definition.resources)
         prepared.check_signature()
         definition._check_class_form(prepared)
+        definition._check_failures()
         if isinstance(definition.executor, ProcessExecutor):
             ship(prepared)
             ship_config(param_space)
         definition._warn_of_doubtful_choices(len(definition.sample(seed=0)))
         return definition
+
+    def _check_failures(self) -> None:
+        failures = self.run.failure_config
+        if failures.report_timeout_s is not None and isinstance(self.executor, InlineExecutor):
+            raise ConfigurationError(
+                "report_timeout_s needs trials that can be ended from outside, but those of the executor "
+                "'inline' run in this process: leave it out, or use the executor 'processes'"
+            )
+        if failures.on_exhausted == "clone" and not self.tune.scheduler.needs.rebirths:
+            raise ConfigurationError(
+                'on_exhausted="clone" needs a scheduler that copies trials, such as PopulationBasedTraining, '
+                f"got {type(self.tune.scheduler).__name__}"
+            )
 
     def _check_class_form(self, prepared: Prepared) -> None:
         if not (prepared.is_class and self.tune.scheduler.needs.checkpoints):
@@ -137,12 +152,17 @@ class Definition:
         residents = self.executor.max_resident_trials
         if residents is None and self.resources.get("gpu"):
             residents = slots
-        checkpoints = self.run.checkpoint_config
+        checkpoints, failures = self.run.checkpoint_config, self.run.failure_config
         return Settings(
             slots=slots,
             max_residents=None if residents is None else max(residents, slots),
-            max_failures=self.run.failure_config.max_failures,
-            fail_fast=self.run.failure_config.fail_fast,
+            retries=Retries(
+                per_trial=failures.max_failures,
+                in_all=failures.max_failures_in_all,
+                pause_s=failures.retry_pause_s,
+                rebirth=failures.on_exhausted == "clone",
+                fail_fast=failures.fail_fast,
+            ),
             retention=Retention(
                 num_to_keep=checkpoints.num_to_keep,
                 attribute=checkpoints.checkpoint_score_attribute,

@@ -18,6 +18,7 @@ from poptune.layout import Layout
 from poptune.notices import warn
 from poptune.runtime.trainable import Prepared
 from poptune.tuner.definition import Definition
+from poptune.tuner.lock import ExperimentLock
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +43,49 @@ class ExperimentFolder:
         return folder
 
     @classmethod
-    def make(cls, storage_path: str | PathLike[str], name: str) -> ExperimentFolder:
-        """Return a new folder; a finished experiment of that name is moved out of its way.
+    def make(cls, storage_path: str | PathLike[str], name: str) -> tuple[ExperimentFolder, ExperimentLock]:
+        """Return a new folder, locked; a finished experiment of that name is moved out of its way.
 
         Raises:
             ConfigurationError: The storage path is a file, or cannot be written.
-            ExperimentError: The name is that of an interrupted experiment, or of some other folder.
+            ExperimentError: The name is that of an interrupted experiment, of one that is being run, or of
+                some other folder.
         """
-        storage = _writable(Path(storage_path).expanduser().absolute())
-        folder = cls(storage / name)
-        if folder.layout.journal.is_file():
-            folder._make_way()
-        elif folder.path.is_dir() and any(folder.path.iterdir()) and not folder._is_stillborn:
+        folder = cls(_writable(Path(storage_path).expanduser().absolute()) / name)
+        while True:
+            folder._make_empty()
+            try:
+                lock = folder.lock()
+            except FileNotFoundError:  # somebody else moves it out of the way just now
+                continue
+            if not folder.layout.journal.is_file():
+                return folder, lock
+            try:
+                folder._make_way(lock)
+            finally:
+                lock.release()
+
+    def _make_empty(self) -> None:
+        """Have the folder exist, with at most an experiment in it."""
+        try:
+            self.path.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The experiment's name must be one that a folder can have, got {self.path.name!r} "
+                f"({error.strerror}): choose another"
+            ) from error
+        if not (self.layout.journal.is_file() or self._is_stillborn):
             raise ExperimentError(
-                f"{folder.path} exists and is no experiment: choose another name or storage_path"
+                f"{self.path} exists and is no experiment: choose another name or storage_path"
             )
-        folder.path.mkdir(parents=True, exist_ok=True)
-        return folder
+
+    def lock(self) -> ExperimentLock:
+        """Take the right to write into the folder.
+
+        Raises:
+            ExperimentError: Another process, or another thread of this one, has it.
+        """
+        return ExperimentLock.take(self.layout.lock)
 
     @property
     def layout(self) -> Layout:
@@ -76,14 +103,12 @@ class ExperimentFolder:
 
     @property
     def _is_stillborn(self) -> bool:
-        """Whether an experiment was begun here that died before its journal was there."""
-        ours = {self.layout.objects.name, f"{self.layout.journal.name}.new"}
-        return {path.name.removesuffix("-wal").removesuffix("-shm") for path in self.path.iterdir()} <= {
-            *ours,
-            f"{self.layout.objects.name}.new",
-        }
+        """Whether this is empty, or an experiment was begun here that died before its journal was there."""
+        objects, journal = self.layout.objects.name, self.layout.journal.name
+        ours = {objects, f"{objects}.new", f"{journal}.new", self.layout.lock.name}
+        return {path.name.removesuffix("-wal").removesuffix("-shm") for path in self.path.iterdir()} <= ours
 
-    def _make_way(self) -> None:
+    def _make_way(self, lock: ExperimentLock) -> None:
         if not self.is_completed:
             raise ExperimentError(
                 f"An experiment named {self.path.name!r} was interrupted in {self.path.parent}: continue it "
@@ -93,6 +118,7 @@ class ExperimentFolder:
         while (aside := self.path.with_name(f"{self.path.name}.{number}")).exists():
             number += 1
         self.path.rename(aside)
+        lock.follow(Layout(aside).lock)
 
     def store(self, definition: Definition) -> ObjectTable:
         """Keep what defines the experiment, so that it can be restored."""
@@ -108,15 +134,20 @@ class ExperimentFolder:
 
     def open(self, prepared: Prepared | None) -> tuple[Definition, ObjectTable]:
         """Open what defines the experiment, which runs code in it; ``prepared`` replaces its trainable."""
-        definition, objects = ObjectTable.open(self.layout.objects)
-        if not isinstance(definition, Definition):
-            raise ExperimentError(f"{self.layout.objects} does not define an experiment")
+        definition, objects = self.definition()
         definition = replace(definition, prepared=prepared or definition.prepared)
         if definition.prepared is None:
             raise ExperimentError(
                 "The trainable of this experiment could not be stored, since it captures what cannot be "
                 f"pickled: give it again, Tuner.restore({str(self.path)!r}, trainable=...)"
             )
+        return definition, objects
+
+    def definition(self) -> tuple[Definition, ObjectTable]:
+        """Open what defines the experiment, perhaps without its trainable. This runs code in it."""
+        definition, objects = ObjectTable.open(self.layout.objects)
+        if not isinstance(definition, Definition):
+            raise ExperimentError(f"{self.layout.objects} does not define an experiment")
         return definition, objects
 
 

@@ -13,17 +13,20 @@ from msgspec.structs import replace
 
 from poptune.core.events import TrialSpec
 from poptune.errors import ConfigurationError
+from poptune.layout import is_reserved, problem_of_new_folder
 from poptune.runtime.trainable import Prepared
 from poptune.search_space import Resolved, trial_tag
+from poptune.search_space.values import without_numpy_scalars
 from poptune.tuner.configs import TuneConfig
 from poptune.types import TrialId
 
 _LONGEST_FOLDER_BYTES = 200
+_LONGEST_NAME_BYTES = 100
 
 
 def experiment_name(prepared: Prepared, storage: Path) -> str:
     """Return a name for an experiment that was given none; none in the storage has it yet."""
-    name = f"{_clean(prepared.name)}_{_now()}"
+    name = f"{_short(_clean(prepared.name), _LONGEST_NAME_BYTES)}_{_now()}"
     names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
     return next(name for name in names if not (storage / name).exists())
 
@@ -53,15 +56,15 @@ def _spec(prepared: Prepared, index: int, resolved: Resolved, experiment: str, n
     trial_id = TrialId(f"{experiment}_{index:05d}")
     tag = trial_tag(index, resolved.sampled)
     name = f"{prepared.name}_{trial_id}"
-    room = _LONGEST_FOLDER_BYTES - len(f"{name}__{now}".encode())
-    short = _clean(tag).encode()[: max(room, 8)].decode(errors="ignore")
+    begins = f"{_short(_clean(prepared.name), _LONGEST_NAME_BYTES)}_{trial_id}"
+    room = _LONGEST_FOLDER_BYTES - len(f"{begins}__{now}".encode())
     return TrialSpec(
         id=trial_id,
         index=index,
         name=name,
         tag=tag,
-        folder=f"{_clean(name)}_{short}_{now}",
-        config=resolved.config,
+        folder=f"{begins}_{_short(_clean(tag), room)}_{now}",
+        config=without_numpy_scalars(resolved.config),
     )
 
 
@@ -69,8 +72,13 @@ def _named(spec: TrialSpec, tune: TuneConfig) -> TrialSpec:
     """Return the spec with the names that the user's functions make."""
     name = _created("trial_name_creator", tune.trial_name_creator, spec, spec.name)
     folder = _created("trial_dirname_creator", tune.trial_dirname_creator, spec, spec.folder)
-    if "/" in folder or "\\" in folder or folder.startswith("."):
-        raise ConfigurationError(f"trial_dirname_creator must return the name of one folder, got {folder!r}")
+    problem = problem_of_new_folder(folder)
+    if not problem and (folder.startswith(".") or is_reserved(folder)):
+        problem = "it must not be one of our own files, nor hidden"
+    if problem:
+        raise ConfigurationError(
+            f"trial_dirname_creator must return a folder's name, but {problem}, got {folder!r}"
+        )
     return replace(spec, name=name, folder=folder)
 
 
@@ -84,7 +92,11 @@ def _created(what: str, creator: Callable[[TrialSpec], str] | None, spec: TrialS
 
 
 def _clean(text: str) -> str:
-    return re.sub(r"[^\w.,=+-]", "_", text)
+    return re.sub(r"^\.|[^\w.,=+-]", "_", text)
+
+
+def _short(text: str, most_bytes: int) -> str:
+    return text.encode()[:most_bytes].decode(errors="ignore")
 
 
 def _now() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,17 +13,20 @@ from poptune.callbacks import CallbackRunner
 from poptune.checkpoints import DirectoryStore
 from poptune.controller import Controller, Limits, Listener, Observer
 from poptune.controller.cleaning import Cleaning
+from poptune.controller.damage import damaged_checkpoints
 from poptune.controller.effects import Effects
+from poptune.controller.recovery import remind, spent_s
 from poptune.core.events import Created, Resumed
 from poptune.core.experiment import Experiment, Step
 from poptune.executors.base import Work
-from poptune.journal import ObjectTable, SqliteJournal, valid_results
+from poptune.journal import ObjectTable, SqliteJournal, consistent, valid_results
 from poptune.loggers import CsvLogger, JsonLogger, OutputLogger, PerturbationLogger, tensorboard
 from poptune.progress import Progress, RunFacts, watch
 from poptune.schedulers import PopulationBasedTraining
 from poptune.search_space import Domain, GridSearch, SampleFrom, entries
 from poptune.tuner.definition import Definition
 from poptune.tuner.folder import ExperimentFolder
+from poptune.tuner.lock import ExperimentLock
 from poptune.tuner.naming import experiment_name, trial_specs
 
 
@@ -35,14 +39,17 @@ class Run:
     experiment: Experiment
     journal: SqliteJournal
     objects: ObjectTable
+    lock: ExperimentLock
     first: Step
+    spent_s: float = 0.0
+    """For how long earlier sessions have worked on the experiment."""
 
     @classmethod
     def begin(cls, definition: Definition) -> Run:
         """Make the folder of a new experiment and its journal.
 
         Raises:
-            ExperimentError: The place cannot be used, or an interrupted experiment has that name.
+            ExperimentError: The place cannot be used, or an experiment that has not ended has that name.
         """
         assert definition.prepared is not None
         seed = definition.seed
@@ -62,43 +69,77 @@ class Run:
         )
         experiment = Experiment(definition.tune.scheduler, definition.settings(len(trials)))
         first = experiment.handle(created)
-        folder = ExperimentFolder.make(storage, name)
-        objects = folder.store(definition)
-        journal = SqliteJournal.create(folder.layout.journal, first.events, objects)
+        folder, lock = ExperimentFolder.make(storage, name)
+        with ExitStack() as on_error:
+            on_error.callback(lock.release)
+            objects = folder.store(definition)
+            journal = SqliteJournal.create(folder.layout.journal, first.events, objects)
+            on_error.pop_all()
         return cls(
             folder=folder,
             definition=definition,
             experiment=experiment,
             journal=journal,
             objects=objects,
+            lock=lock,
             first=first,
         )
 
     @classmethod
-    def resume(cls, folder: ExperimentFolder, definition: Definition, objects: ObjectTable) -> Run:
-        """Fold an interrupted experiment's journal and take over from there."""
-        journal = SqliteJournal.open(folder.layout.journal, objects)
-        population = len(definition.sample(seed=0))
-        experiment = Experiment(definition.tune.scheduler, definition.settings(population))
-        for event in journal.read():
-            experiment.fold(event)
-        known = {ref.path for trial in experiment.population.trials for ref in trial.saved}
-        DirectoryStore(folder.path).sweep(known)
-        PerturbationLogger(folder.layout).rebuild(journal.read(), experiment.population)
-        first = experiment.handle(Resumed(time_s=time.time()))
-        journal.append(first.events)
+    def resume(
+        cls, folder: ExperimentFolder, definition: Definition, objects: ObjectTable, *, is_stored: bool
+    ) -> Run:
+        """Fold an interrupted experiment's journal and take over from there.
+
+        Args:
+            folder: The experiment's.
+            definition: What it is.
+            objects: The values that its journal names by number.
+            is_stored: Whether the definition is as it was stored, so that its stoppers have seen nothing yet.
+
+        Raises:
+            ExperimentError: Another process is running the experiment.
+        """
+        with ExitStack() as on_error:
+            lock = folder.lock()
+            on_error.callback(lock.release)
+            objects.take_over()
+            journal = SqliteJournal.open(folder.layout.journal, objects)
+            on_error.callback(journal.close)
+            population = len(definition.sample(seed=0))
+            experiment = Experiment(definition.tune.scheduler, definition.settings(population))
+            for event in consistent(journal.read()):
+                experiment.fold(event)
+            if is_stored:
+                remind(definition.stop_rules.stoppers, journal.read(), experiment.population)
+            spent = spent_s(journal.read())
+            first = Step()
+            if not experiment.population.completed:  # which somebody may have seen to just before
+                store = DirectoryStore(folder.path)
+                known = {ref.path for trial in experiment.population.trials for ref in trial.saved}
+                store.sweep(known)
+                if _logs_perturbations(definition):
+                    PerturbationLogger(folder.layout).rebuild(journal.read(), experiment.population)
+                damaged = damaged_checkpoints(experiment.population, store)
+                first = experiment.handle(Resumed(time_s=time.time(), damaged=damaged))
+                journal.append(first.events)
+            on_error.pop_all()
         return cls(
             folder=folder,
             definition=definition,
             experiment=experiment,
             journal=journal,
             objects=objects,
+            lock=lock,
             first=first,
+            spent_s=spent,
         )
 
     def run(self) -> bool:
         """Train; return whether the experiment is complete."""
         try:
+            if self.experiment.population.completed:
+                return True
             with watch(
                 style=self.definition.run.progress,
                 verbose=self.definition.run.verbose,
@@ -109,6 +150,7 @@ class Run:
                 return completed
         finally:
             self.journal.close()
+            self.lock.release()
 
     def _controller(self, progress: Progress) -> Controller:
         definition, path = self.definition, self.folder.path
@@ -126,7 +168,12 @@ class Run:
         cleaning = Cleaning(population, DirectoryStore(path), self.journal)
         rules = definition.stop_rules
         budgets = [budget for budget in (definition.tune.time_budget_s, rules.timeout_s) if budget]
-        limits = Limits(stoppers=rules.stoppers, time_budget_s=min(budgets, default=None))
+        limits = Limits(
+            stoppers=rules.stoppers,
+            time_budget_s=min(budgets, default=None),
+            time_spent_s=self.spent_s,
+            report_timeout_s=definition.run.failure_config.report_timeout_s,
+        )
         return Controller(
             experiment=self.experiment,
             journal=self.journal,
@@ -160,8 +207,7 @@ class Run:
             loggers.append(JsonLogger(layout, results))
         if "csv" in chosen:
             loggers.append(CsvLogger(layout, results))
-        scheduler = self.definition.tune.scheduler
-        if isinstance(scheduler, PopulationBasedTraining) and scheduler.log_config:
+        if _logs_perturbations(self.definition):
             loggers.append(PerturbationLogger(layout))
         if "tensorboard" in chosen and tensorboard.is_installed():
             loggers.append(tensorboard.TensorBoardLogger(layout))
@@ -201,6 +247,11 @@ class Run:
             else []
         )
         return tuple(dict.fromkeys([*mutated, *drawn]))
+
+
+def _logs_perturbations(definition: Definition) -> bool:
+    scheduler = definition.tune.scheduler
+    return isinstance(scheduler, PopulationBasedTraining) and scheduler.log_config
 
 
 def _paths(mutations: Mapping[str, object], prefix: str = "") -> list[str]:

@@ -62,6 +62,7 @@ class Tuner:
         )
         self._folder: ExperimentFolder | None = None
         self._objects = ObjectTable()
+        self._is_as_stored = False
 
     @classmethod
     def restore(
@@ -88,6 +89,7 @@ class Tuner:
     def _take_over(self, folder: ExperimentFolder, prepared: Prepared | None) -> None:
         self._definition, self._objects = folder.open(prepared)
         self._folder = folder
+        self._is_as_stored = True
 
     def fit(self) -> ResultGrid:
         """Train until every trial has ended, and return the results.
@@ -102,7 +104,8 @@ class Tuner:
         elif self._folder.is_completed:
             return self.get_results()
         else:
-            run = Run.resume(self._folder, self._definition, self._objects)
+            run = Run.resume(self._folder, self._definition, self._objects, is_stored=self._is_as_stored)
+        self._is_as_stored = False
         self._folder, self._objects = run.folder, run.objects
         run.run()
         return self.get_results()

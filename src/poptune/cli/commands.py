@@ -1,0 +1,119 @@
+"""The commands. What a command needs is imported when it runs."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+import poptune as tune
+
+_INTERRUPTED = 130
+"""What a shell says of a program that Ctrl-C has ended."""
+_CODE = "The experiment's own code is opened and run: use this only for folders that you trust."
+_experiment = click.argument("path", type=click.Path(path_type=Path))
+
+
+class _Commands(click.Group):
+    """Errors of poptune become one sentence, warnings a line, and Ctrl-C its exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            try:
+                return super().invoke(ctx)
+            except tune.PoptuneError as error:
+                raise click.ClickException(_printable(str(error))) from error
+            except KeyboardInterrupt:
+                ctx.exit(_INTERRUPTED)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(tune.__version__, prog_name="poptune")
+def main() -> None:
+    """Continue, check and show experiments of poptune.
+
+    PATH is always an experiment's folder: the one with experiment.db in it, that was printed when it ran.
+    """
+
+
+@main.command(epilog=_CODE)
+@_experiment
+@click.pass_context
+def resume(ctx: click.Context, path: Path) -> None:
+    """Continue an interrupted experiment.
+
+    It goes on from its journal and its checkpoints, with the settings that it was begun with. Modules that
+    the training code imports are looked for in the working directory, too: call this where you called your
+    script.
+
+    The exit code is 0 when the experiment has ended, 130 when Ctrl-C interrupted it (resume it again), and 1
+    after an error.
+    """
+    _trust(path)
+    tuner = tune.Tuner.restore(path)
+    had_ended = _has_ended(tuner.get_results())
+    results = tuner.fit()
+    if not _has_ended(results):
+        ctx.exit(_INTERRUPTED)
+    if had_ended:
+        click.echo(f"The experiment had ended already.\n{_printable(repr(results))}")
+
+
+@main.command(epilog=_CODE)
+@_experiment
+@click.pass_context
+def verify(ctx: click.Context, path: Path) -> None:
+    """Check that an experiment is what its journal says.
+
+    From what the journal was told, all that was decided is decided again and compared with what it records,
+    except where the user's own code took part. The files of all checkpoints are compared with their
+    checksums.
+
+    The exit code is 0 if all is well, and else 1.
+    """
+    _trust(path)
+    verification = tune.verify(path)
+    click.echo(_printable(str(verification)))
+    ctx.exit(0 if verification.ok else 1)
+
+
+@main.command()
+@_experiment
+def show(path: Path) -> None:
+    """Show how the trials of an experiment stand.
+
+    It may still be going on. No code from the folder is run.
+    """
+    click.echo(_printable(repr(tune.ResultGrid.from_path(path))))
+
+
+def _trust(path: Path) -> None:
+    """Let the experiment's code be found as when its script ran; say that it will be run."""
+    click.echo(f"Opening the code that is stored in {_printable(str(path))}", err=True)
+    sys.path.insert(0, str(Path.cwd()))
+
+
+def _has_ended(results: tune.ResultGrid) -> bool:
+    return results.num_terminated + results.num_errors == len(results)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,  # noqa: ARG001 - a hook's arguments
+    line: str | None = None,  # noqa: ARG001
+) -> None:
+    where = "" if issubclass(category, tune.PoptuneWarning) else f"{filename}:{lineno}: {category.__name__}: "
+    click.echo(f"Warning: {where}{_printable(str(message))}", err=True)
+
+
+def _printable(text: str) -> str:
+    """Return the text without what would steer a terminal."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in text)

@@ -1,0 +1,201 @@
+"""Running the machine again over what a journal was given, and comparing what it settles.
+
+The inputs of the journal go through ``Experiment.handle`` once more; what the machine then records must be
+what follows them in the journal. What differs is noted, and the machine goes on from what the journal says.
+
+Only evictions are taken as they stand: they depend on how many slots and how much memory a session had, which
+no record tells. Nothing else does, so the machine here has a slot for every trial.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice, zip_longest
+from typing import Any, Self
+
+from poptune.core.events import (
+    Event,
+    Forgotten,
+    Input,
+    Left,
+    Outcome,
+    Planned,
+    Reported,
+    Restarted,
+    Resumed,
+    TrialSpec,
+)
+from poptune.core.experiment import Experiment, Settings
+from poptune.core.scheduler import Needs, Plan, PopulationView, Random, Ready, Scheduler
+from poptune.errors import InternalError
+from poptune.types import Mode, TrialId
+from poptune.verification.plans import differences
+from poptune.verification.user_code import opinion
+from poptune.verification.verdict import Difference
+
+_MOST_DIFFERENCES = 50
+_UNLIMITED = 1_000_000_000
+_OUTCOMES = (Planned, Restarted, Left, Forgotten)
+
+
+@dataclass(slots=True)
+class Replay:
+    """What came of it."""
+
+    events: int = 0
+    decisions: int = 0
+    configs_folded: int = 0
+    decisions_folded: int = 0
+    differences: list[Difference] = field(default_factory=list)
+
+
+def replay(read: Callable[[], Iterable[Event]], scheduler: Scheduler[Any], settings: Settings) -> Replay:
+    """Settle everything again that a journal says was settled.
+
+    Args:
+        read: Returns the events of the journal, from the first.
+        scheduler: Who decided. Its own ``fold`` is run; of what else is the user's code, nothing.
+        settings: Those of the run.
+    """
+    return _Replaying(read, scheduler, settings).run()
+
+
+class _Replaying:
+    def __init__(
+        self, read: Callable[[], Iterable[Event]], scheduler: Scheduler[Any], settings: Settings
+    ) -> None:
+        self._read = read
+        self._found = Replay()
+        self._witness = _Witness(scheduler, self._found)
+        self._settings = replace(settings, slots=_UNLIMITED, max_residents=None)
+        self._machine = Experiment(self._witness, self._settings)
+
+    def run(self) -> Replay:
+        for given, outcomes in _steps(self._read()):
+            if isinstance(given, Resumed):
+                self._fold_again(self._found.events)
+            self._step(given, outcomes)
+            if len(self._found.differences) >= _MOST_DIFFERENCES:
+                break
+        return self._found
+
+    def _step(self, given: Input, outcomes: Sequence[Outcome]) -> None:
+        before = self._found.events
+        self._found.events += 1 + len(outcomes)
+        evictions = [event for event in outcomes if _is_eviction(event)]
+        numbered = [
+            (number, event)
+            for number, event in enumerate(outcomes, start=before + 2)
+            if not _is_eviction(event)
+        ]
+        plans = ((number, event.plan) for number, event in numbered if isinstance(event, Planned))
+        self._witness.recall(plans)
+        try:
+            settled = self._machine.handle(given).events
+        except InternalError as error:
+            self._differ(before + 1, given, f"an impossible event ({error})")
+            return
+        except _NotRecordedError as missing:
+            self._differ(self._found.events, None, f"a plan for the trials {', '.join(missing.trials)}")
+            return
+        if not settled:
+            self._differ(before + 1, given, "an event that comes too late to be recorded")
+            return
+        for pair, again in zip_longest(numbered, settled[1:]):
+            number, journaled = pair or (self._found.events, None)
+            if journaled != again and not (isinstance(journaled, Planned) and isinstance(again, Planned)):
+                self._differ(number, journaled, again)
+                return
+        for eviction in evictions:
+            self._machine.fold(eviction)
+
+    def _differ(self, event: int, journaled: Event | None, settled: object) -> None:
+        trial = getattr(journaled or settled, "trial", None)
+        self._found.differences.append(Difference(event, trial, "outcome", journaled, settled))
+        self._fold_again(self._found.events)
+
+    def _fold_again(self, events: int) -> None:
+        """Go on from what the journal says, as a session does that continues an experiment."""
+        self._machine = Experiment(self._witness, self._settings)
+        for event in islice(self._read(), events):
+            self._machine.fold(event)
+
+
+def _steps(events: Iterable[Event]) -> Iterator[tuple[Input, list[Outcome]]]:
+    """Return each input with the outcomes that follow it."""
+    given: Input | None = None
+    outcomes: list[Outcome] = []
+    for event in events:
+        if isinstance(event, _OUTCOMES):
+            outcomes.append(event)
+            continue
+        if given is not None:
+            yield given, outcomes
+        given, outcomes = event, []
+    if given is not None:
+        yield given, outcomes
+
+
+def _is_eviction(event: Outcome) -> bool:
+    return isinstance(event, Restarted) and event.cause == "evicted"
+
+
+class _NotRecordedError(Exception):
+    """The machine asks for a decision that the journal does not have."""
+
+    def __init__(self, trials: Sequence[TrialId]) -> None:
+        super().__init__()
+        self.trials = trials
+
+
+class _Witness:
+    """A scheduler that decides what the journal says was decided, and asks the true one whether it agrees."""
+
+    def __init__(self, scheduler: Scheduler[Any], found: Replay) -> None:
+        self._scheduler = scheduler
+        self._found = found
+        self._plans: deque[tuple[int, Plan]] = deque()
+
+    def recall(self, plans: Iterable[tuple[int, Plan]]) -> None:
+        """Be told the plans of the next step, each with its place in the journal."""
+        self._plans = deque(plans)
+
+    @property
+    def needs(self) -> Needs:
+        return self._scheduler.needs
+
+    def for_metric(self, metric: str | None, mode: Mode | None) -> Self:
+        del metric, mode
+        return self
+
+    def init(self, trials: Sequence[TrialSpec]) -> Any:
+        return self._scheduler.init(trials)
+
+    def fold(
+        self, state: Any, event: Reported | Planned | Restarted | Left, population: PopulationView
+    ) -> Any:
+        return self._scheduler.fold(state, event, population)
+
+    def decide(self, state: Any, population: PopulationView, ready: Ready, random: Random) -> Plan:
+        if not (self._plans and _answers(self._plans[0][1], ready)):
+            raise _NotRecordedError(ready.trials)
+        number, plan = self._plans.popleft()
+        self._found.decisions += len(plan.decisions)
+        again = opinion(self._scheduler, plan, ready)
+        if again is None:
+            self._found.decisions_folded += len(plan.decisions)
+            return plan
+        if again.configs_are_journaled:
+            self._found.configs_folded += sum(decision.config is not None for decision in plan.decisions)
+        settled = again.scheduler.decide(state, population, ready, random)
+        self._found.differences.extend(differences(number, plan, settled))
+        return plan
+
+    def describe(self, state: Any, population: PopulationView) -> str:
+        return self._scheduler.describe(state, population)
+
+
+def _answers(plan: Plan, ready: Ready) -> bool:
+    return sorted(decision.trial for decision in plan.decisions) == sorted(ready.trials)

@@ -1,0 +1,17 @@
+"""Real processes are killed at random moments. `make torture` does it hundreds of times."""
+
+import time
+
+from torture.kills import Survivor, kill_at_random
+
+
+def test_runs_come_to_their_end_whoever_is_killed_and_lose_nothing(tmp_path):
+    seed = int(time.time())
+    print("the seed of the kills is", seed)
+    kills = 0
+    for happened in kill_at_random(tmp_path, kills=6, seed=seed):
+        if isinstance(happened, Survivor):
+            assert not happened.problems, happened
+        else:
+            kills += 1
+    assert kills == 6

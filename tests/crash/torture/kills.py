@@ -1,0 +1,153 @@
+"""Kills real processes of real runs, at random moments, until the runs come to their end all the same."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from torture.climbing import Climb
+from torture.crashing import compare, empty, whole_of
+from torture.outcome import records
+from torture.processes import MARK, Family, left_after
+
+import poptune
+
+_KINDS = {"controller": 4, "worker": 5, "launcher": 2, "all at once": 2}
+"""Who is killed, and how often in comparison."""
+_LONGEST_S = 1.6
+"""How long a program lives before someone of it is killed, at the most. Its first half second is imports."""
+_LAUNCHER_DIED = "The process that starts the workers must live"
+_GONE_AFTER_S = 5.0
+_DEADLINE_S = 60.0
+
+
+@dataclass
+class Survivor:
+    """A run that has come to its end, whoever was killed meanwhile."""
+
+    climb: Climb
+    kills: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+
+
+class Killing:
+    """Runs experiments in programs of their own, and kills their processes.
+
+    Args:
+        scratch: A folder for what they write.
+        seed: Who is killed, and when, follows from it, as far as time can follow from anything.
+    """
+
+    def __init__(self, scratch: Path, seed: int) -> None:
+        self._scratch = scratch
+        self._random = random.Random(seed)
+
+    def run(self, climb: Climb, *, kills: int) -> Iterator[str | Survivor]:
+        """Run it to its end; yield whom it has lost on the way, at most so many, and in the end what became of it."""
+        survivor = Survivor(climb)
+        whole = whole_of(climb, self._scratch) if climb.synch else None
+        storage = empty(self._scratch / "killed")
+        before: list[object] = []
+        while True:
+            mark = uuid.uuid4().hex
+            program = self._start(storage, climb, mark)
+            try:
+                for kind in self._torment(program, kills - survivor.kills.total()):
+                    survivor.kills[kind] += 1
+                    yield kind
+                output, _ = program.communicate(timeout=_DEADLINE_S)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(program.pid, signal.SIGKILL)
+            if left := left_after(mark, _GONE_AFTER_S):
+                survivor.problems.append(f"processes {left} were left behind")
+            now = records(storage / "run")
+            if now[: len(before)] != before:
+                survivor.problems.append("a journal has lost what it had")
+            before = now
+            if program.returncode == 0:
+                break
+            if program.returncode != -signal.SIGKILL and _LAUNCHER_DIED not in output:
+                survivor.problems.append(f"the program ended with {program.returncode}: {output[-2000:]}")
+                break
+        if program.returncode == 0:
+            survivor.problems += compare(climb, storage, whole, before)
+        yield survivor
+
+    def _start(self, storage: Path, climb: Climb, mark: str) -> subprocess.Popen[str]:
+        here, library = Path(__file__).parents[1], Path(poptune.__file__).parents[1]
+        return subprocess.Popen(
+            [sys.executable, "-m", "torture.victim", storage, json.dumps(asdict(climb))],
+            env={
+                **os.environ,
+                "PYTHONPATH": f"{here}{os.pathsep}{library}",
+                MARK: mark,
+                "POPTUNE_TORTURE_STEP_S": "0.01",
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            text=True,
+        )
+
+    def _torment(self, program: subprocess.Popen[str], most: int) -> Iterator[str]:
+        """Kill workers of a program, and in the end the program itself, unless it ends before."""
+        while most > 0:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                program.wait(self._random.uniform(0, _LONGEST_S))
+                return
+            kind = self._random.choices(list(_KINDS), list(_KINDS.values()))[0]
+            if self._kill(program.pid, kind):
+                yield kind
+                most -= 1
+                if kind != "worker":
+                    return
+
+    def _kill(self, controller: int, kind: str) -> bool:
+        family = Family.of(controller)
+        with contextlib.suppress(ProcessLookupError):
+            match kind:
+                case "controller":
+                    os.kill(controller, signal.SIGKILL)
+                case "all at once":
+                    os.killpg(controller, signal.SIGKILL)
+                case "worker" if family.workers:
+                    os.kill(self._random.choice(family.workers), signal.SIGKILL)
+                case "launcher" if family.launchers:
+                    os.kill(family.launchers[0], signal.SIGKILL)
+                case _:
+                    return False
+            return True
+        return False
+
+
+def kill_at_random(scratch: Path, *, kills: int, seed: int) -> Iterator[str | Survivor]:
+    """Kill so many processes, of one run after another."""
+    killing = Killing(scratch, seed)
+    done = 0
+    for number in range(kills):
+        if done >= kills:
+            return
+        climb = Climb(
+            synch=number % 3 != 2,
+            trials=4,
+            iterations=42,
+            interval=3,
+            save_every=(3, 1, 2)[number % 3],
+            slots=2,
+            seed=seed + number,
+            max_failures=-1,
+        )
+        for happened in killing.run(climb, kills=min(kills - done, 25)):
+            done += isinstance(happened, str)
+            yield happened

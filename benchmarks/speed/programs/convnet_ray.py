@@ -6,7 +6,7 @@ from pathlib import Path
 import ray
 import torch
 from convnet import INTERVAL, ITERATIONS, TRIALS, make, test, train
-from measured import SLOTS, parser
+from measured import SLOTS, parser, tell
 from ray import tune
 from ray.tune.schedulers import PopulationBasedTraining
 
@@ -68,6 +68,7 @@ def main():
     assert not results.num_errors, results.errors
     assert all(result.metrics["training_iteration"] == options.iterations for result in results)
     ray.shutdown()
+    tell(trained=sum(len(result.metrics_dataframe) for result in results))
 
 
 if __name__ == "__main__":

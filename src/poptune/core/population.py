@@ -138,6 +138,8 @@ class Population:
     def __init__(self) -> None:
         self.created: Created | None = None
         self.completed = False
+        self._time_attr, self._smaller_is_better = "", False
+        self._metric: str | None = None
         self._trials: list[Trial] = []
         self._by_id: dict[TrialId, Trial] = {}
 
@@ -185,16 +187,17 @@ class Population:
 
     def _create(self, event: Created) -> None:
         self.created = event
+        self._time_attr, self._metric = event.time_attr, event.metric
+        self._smaller_is_better = event.mode == "min"
         self._trials = [Trial(spec=spec, config=spec.config) for spec in event.trials]
         self._by_id = {trial.id: trial for trial in self._trials}
 
     def _report(self, event: Reported) -> None:
-        assert self.created is not None
         trial, metrics = self._by_id[event.trial], event.metrics
         trial.reports += 1
         trial.iteration = event.iteration
         trial.metrics = metrics
-        trial.age = _number(metrics.get(self.created.time_attr), default=trial.age)
+        trial.age = _number(metrics.get(self._time_attr), default=trial.age)
         trial.time_total_s = _number(metrics.get("time_total_s"), default=trial.time_total_s)
         if (score := self._score(metrics)) is not None:
             trial.score = trial.last_score = score
@@ -208,11 +211,10 @@ class Population:
 
     def _score(self, metrics: Metrics) -> float | None:
         """Return the metric of a result so that larger is better; ``None`` where it has none."""
-        assert self.created is not None
-        value = metrics.get(self.created.metric) if self.created.metric else None
+        value = metrics.get(self._metric) if self._metric else None
         if not isinstance(value, _NUMBER):
             return None
-        return -float(value) if self.created.mode == "min" else float(value)
+        return -float(value) if self._smaller_is_better else float(value)
 
     def _reference(self, trial: Trial, number: int) -> CheckpointRef:
         name = f"checkpoint_{number:06d}"

@@ -288,12 +288,12 @@ class ProcessWorkers:
 
     def _take_message(self, worker: _Worker, message: Message) -> None:
         match message:
+            case Result(stop=""):  # first, as almost all messages are
+                pass
             case Idle():
                 self._become_free(worker, message)
                 return
-            case Failed(trial=trial) | Returned(trial=trial):
-                self._let_go(worker, trial)
-            case Result(trial=trial, stop=stop) if stop:
+            case Result(trial=trial) | Failed(trial=trial) | Returned(trial=trial):
                 self._let_go(worker, trial)
             case _:
                 pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import zlib
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -21,6 +22,9 @@ FORMAT_VERSION = 1
 
 _CHUNK_BYTES = 1 << 20
 """Small enough that a chunk is still in the processor's cache when its checksum is taken."""
+
+_LARGE_BYTES = 8 << 20
+"""Of so much the checksum is taken by another thread while it is written, which takes as long."""
 
 Kind = Literal["dict", "directory"]
 """Whether a checkpoint was made from a dict or from a folder of the user's."""
@@ -113,11 +117,22 @@ class RecordedFile:
     def write(self, data: bytes | memoryview) -> None:
         """Append bytes."""
         view = memoryview(data)
-        for start in range(0, len(view), _CHUNK_BYTES):
-            chunk = view[start : start + _CHUNK_BYTES]
-            self._file.write(chunk)
-            self._crc32 = zlib.crc32(chunk, self._crc32)
         self._size_bytes += len(view)
+        if len(view) < _LARGE_BYTES:
+            for start in range(0, len(view), _CHUNK_BYTES):
+                chunk = view[start : start + _CHUNK_BYTES]
+                self._file.write(chunk)
+                self._crc32 = zlib.crc32(chunk, self._crc32)
+            return
+        adding = threading.Thread(target=self._add, args=(view,), daemon=True)
+        adding.start()
+        try:
+            self._file.write(view)
+        finally:
+            adding.join()
+
+    def _add(self, view: memoryview) -> None:
+        self._crc32 = zlib.crc32(view, self._crc32)
 
     @property
     def record(self) -> FileRecord:

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: tutorial test lint types contracts unit parity bench format clean
+.PHONY: tutorial test lint types contracts unit torture parity bench format clean
 
 tutorial: $(VENV)/examples.installed  ## train a population on MNIST and look at it
 	@$(BIN)/python examples/mnist_convnet_pbt.py $(ARGS)
@@ -24,6 +24,9 @@ contracts: $(VENV)/dev.installed  ## which room may import which
 
 unit: $(VENV)/dev.installed
 	$(BIN)/pytest -n 2 $(ARGS)
+
+torture: $(VENV)/dev.installed  ## kill, break and fill up all that a run stands on; is anything lost?
+	@PYTHONPATH=tests/crash $(BIN)/python -m torture $(ARGS)
 
 parity: .venv-parity/installed  ## compare poptune.compat.ray with Ray itself, and write docs/ray_parity.md
 	@.venv-parity/bin/python benchmarks/parity/run.py

@@ -6,13 +6,14 @@ import pytest
 
 from poptune.controller.cleaning import Cleaning
 from poptune.core.scheduler import CheckpointRef
-from poptune.errors import CheckpointError
+from poptune.errors import CheckpointError, CorruptCheckpointError
 
 
 @dataclass
 class Member:
     checkpoint: CheckpointRef | None = None
     failures: int = 0
+    saved: list[CheckpointRef] = field(default_factory=list)
 
 
 @dataclass
@@ -95,3 +96,24 @@ def test_a_disk_that_fails_is_told_at_the_next_turn_or_at_the_end(disk):
     cleaning.add(ref(2))
     with pytest.raises(CheckpointError, match="the disk is gone"):
         cleaning.close()
+
+
+def test_a_checkpoint_that_somebody_has_removed_keeps_nobody_from_cleaning_up(disk):
+    def vanished(path="journal"):
+        if path == "a/2":
+            raise CorruptCheckpointError(f"{path} has been deleted")
+
+    disk.sync = vanished
+    cleaning = Cleaning(Members([Member(ref(2))]), disk, disk)
+    cleaning.add(ref(1))
+    cleaning.close()
+    assert disk.story == ["delete a/1"]
+
+
+def test_what_a_worker_has_left_that_died_amid_a_save_goes_at_the_end(disk):
+    swept = []
+    disk.sweep = swept.append
+    Cleaning(Members([Member(ref(2))]), disk, disk).close()
+    assert swept == []
+    Cleaning(Members([Member(ref(2), failures=1, saved=[ref(2)])]), disk, disk).close()
+    assert swept == [{"a/2"}]

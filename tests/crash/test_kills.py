@@ -2,9 +2,11 @@
 
 import time
 
+import pytest
 from torture.kills import Survivor, kill_at_random
 
 
+@pytest.mark.slow
 def test_runs_come_to_their_end_whoever_is_killed_and_lose_nothing(tmp_path):
     seed = int(time.time())
     print("the seed of the kills is", seed)

@@ -1,14 +1,18 @@
 """The core under any order of reports, failures, restarts and late messages."""
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
+from dataclasses import dataclass
 
 import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
 
+from poptune.controller.damage import damaged_checkpoints
 from poptune.core.events import (
+    Failed,
+    Forgotten,
     Planned,
     PopulationStopped,
     Reported,
@@ -20,6 +24,7 @@ from poptune.core.experiment import Experiment, Settings
 from poptune.core.retention import Retention
 from poptune.core.retries import Retries
 from poptune.core.scheduler import Load
+from poptune.errors import CorruptCheckpointError
 from poptune.journal import MemoryJournal, valid_results
 from poptune.schedulers import PopulationBasedTraining
 from poptune.search_space import uniform
@@ -33,6 +38,34 @@ SCORES = st.one_of(
     st.sampled_from([math.nan, math.inf, -math.inf]),
     st.none(),
 )
+FOLDED = (
+    "config",
+    "run",
+    "iteration",
+    "age",
+    "checkpoint",
+    "saved",
+    "reports",
+    "reports_at_load",
+    "superseded",
+    "strayed",
+    "decisions",
+)
+
+
+@dataclass
+class Stored:
+    """A store of which only the damage is known; it is its own checkpoint, too."""
+
+    damaged: set[str]
+    path: str = ""
+
+    def open(self, path):
+        return Stored(self.damaged, path)
+
+    def verify(self):
+        if self.path in self.damaged:
+            raise CorruptCheckpointError(self.path)
 
 
 class PopulationUnderFire(RuleBasedStateMachine):
@@ -71,7 +104,8 @@ class PopulationUnderFire(RuleBasedStateMachine):
         self.decided = set()
         self.late = []
         self.valid = defaultdict(list)
-        self.unsafe = Counter()
+        self.ways_back = defaultdict(list)
+        self.gone = set()
         self.handle(created([{} for _ in range(population)], seed=seed))
 
     def handle(self, event):
@@ -80,21 +114,48 @@ class PopulationUnderFire(RuleBasedStateMachine):
         self.workers.carry_out(step.commands)
         for recorded in step.events:
             self.keep_books(recorded)
+        while self.workers.stuck:
+            self.handle(self.workers.stumble(min(self.workers.stuck)))
 
     def keep_books(self, event):
         """What is valid of a trial's results, reckoned in another way than the machine does."""
         match event:
             case Reported(trial=trial):
                 self.valid[trial].append(event)
-                self.unsafe[trial] = 0 if event.checkpoint else self.unsafe[trial] + 1
+                if event.checkpoint:
+                    folder = self.experiment.population[trial].spec.folder
+                    self.note_way_back(trial, f"{folder}/checkpoint_{event.checkpoint:06d}", own=True)
             case Restarted(trial=trial):
-                del self.valid[trial][len(self.valid[trial]) - self.unsafe[trial] :]
-                self.unsafe[trial] = 0
+                self.go_back(trial)
+            case Forgotten() | Failed() | Resumed():
+                self.note_what_is_gone(event)
             case Planned(plan=plan):
                 for decision in plan.decisions:
                     if isinstance(decision.source, Load):
-                        self.unsafe[decision.trial] = 0
+                        self.note_way_back(decision.trial, decision.source.checkpoint.path, own=False)
                 self.check_plan(event)
+
+    def note_way_back(self, trial, path, *, own):
+        self.ways_back[trial].append((len(self.valid[trial]), path, own))
+
+    def note_what_is_gone(self, event):
+        match event:
+            case Forgotten(checkpoints=checkpoints):
+                for checkpoint in checkpoints:
+                    owner, _, name = checkpoint.rpartition("/")
+                    self.gone.add(f"{self.experiment.population[owner].spec.folder}/{name}")
+            case Failed(damaged=damaged):
+                self.gone.add(damaged)
+            case Resumed(damaged=damaged):
+                self.gone.update(damaged)
+
+    def go_back(self, trial):
+        """To where it came from last, or if that is gone to the newest of its own that is left."""
+        ways = self.ways_back[trial]
+        if ways and ways[-1][1] in self.gone:
+            while ways and (ways[-1][1] in self.gone or not ways[-1][2]):
+                ways.pop()
+        del self.valid[trial][ways[-1][0] if ways else 0 :]
 
     def check_plan(self, planned):
         for decision in planned.plan.decisions:
@@ -146,6 +207,12 @@ class PopulationUnderFire(RuleBasedStateMachine):
             assert not step.events
             assert not step.commands
 
+    @precondition(lambda self: any(trial.saved for trial in self.experiment.population.trials))
+    @rule(data=st.data())
+    def a_checkpoint_is_damaged(self, data):
+        paths = sorted(ref.path for trial in self.experiment.population.trials for ref in trial.saved)
+        self.workers.damaged.add(data.draw(st.sampled_from(paths)))
+
     @rule()
     def the_controller_dies_and_another_resumes(self):
         self.workers.vanish()
@@ -153,7 +220,8 @@ class PopulationUnderFire(RuleBasedStateMachine):
         for event in self.journal.read():
             self.experiment.fold(event)
         if not self.experiment.finished:
-            self.handle(Resumed(time_s=0.0))
+            damaged = damaged_checkpoints(self.experiment.population, Stored(self.workers.damaged))
+            self.handle(Resumed(time_s=0.0, damaged=damaged))
 
     @precondition(lambda self: self.settings.max_residents is None)
     @rule(limit=st.integers(1, 4))
@@ -214,7 +282,7 @@ class PopulationUnderFire(RuleBasedStateMachine):
         for event in self.journal.read():
             other.fold(event)
         for mine, theirs in zip(self.experiment.population.trials, other.population.trials, strict=True):
-            for name in ("config", "run", "iteration", "age", "checkpoint", "saved", "reports", "decisions"):
+            for name in FOLDED:
                 assert _same(getattr(mine, name), getattr(theirs, name)), name
             assert mine.status.is_live == theirs.status.is_live
 

@@ -27,6 +27,7 @@ from poptune.core.events import (
 )
 from poptune.core.experiment import Experiment, Step
 from poptune.core.population import Population
+from poptune.errors import ExperimentError
 from poptune.executors.base import Workers
 from poptune.journal import Journal
 from poptune.notices import warn
@@ -184,6 +185,11 @@ class Controller:
                 return self._understand_result(message, now)
             case protocol.Returned():
                 return [Returned(time_s=now, trial=message.trial, incarnation=message.incarnation)]
+            case protocol.Failed(refused=refused) if refused:
+                raise ExperimentError(
+                    f"{refused} What is in the journal is safe: make room on the disk, or look to its "
+                    "health, then continue with Tuner.restore"
+                )
             case protocol.Failed():
                 return [
                     Failed(
@@ -230,11 +236,11 @@ class Controller:
         return [reported, PopulationStopped(time_s=now, reason=ends_all)] if ends_all else [reported]
 
     def _complete(self, result: protocol.Result) -> dict[str, Any]:
-        """Return the metrics with what the trial does not tell with each of its results."""
+        """Add to the metrics what the trial does not tell with each of its results."""
         if result.host is not None:
-            self._hosts[result.trial] = result.host
-        metrics = result.metrics | self._hosts.get(result.trial, {})
-        metrics["trial_id"] = result.trial
+            self._hosts[result.trial] = {"trial_id": result.trial, **result.host}
+        metrics = result.metrics
+        metrics |= self._hosts.get(result.trial) or {"trial_id": result.trial}
         metrics["date"] = _date(metrics.get("timestamp", 0))
         return metrics
 

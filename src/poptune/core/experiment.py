@@ -246,7 +246,7 @@ class Experiment:
             in_memory = self._slots.is_resident(other.id) and not self._slots.has_pending(other.id)
             if other.strayed and other.status.is_live and not in_memory:
                 was_at_a_barrier = other.arrived
-                self._record(Restarted(trial=other.id, cause="damaged"))
+                self._record(Restarted(trial=other.id, cause="detoured"))
                 if was_at_a_barrier:
                     self._queue(other)
 

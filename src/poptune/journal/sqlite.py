@@ -55,8 +55,9 @@ class SqliteJournal:
     def create(cls, path: Path, first: Sequence[Event], objects: Objects) -> SqliteJournal:
         """Begin a journal; the file appears by rename, with its first events in it."""
         aside = path.with_name(path.name + ".new")
-        aside.unlink(missing_ok=True)
         try:
+            for suffix in ("", "-journal", "-wal", "-shm"):  # SQLite would take them for its own
+                aside.with_name(aside.name + suffix).unlink(missing_ok=True)
             with contextlib.closing(_connect(aside)) as connection:
                 connection.executescript(_SCHEMA)
                 cls(connection, aside, objects).append(first)

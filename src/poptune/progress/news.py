@@ -35,7 +35,7 @@ def news_of(events: Sequence[Event], population: Population, facts: RunFacts) ->
                 for decision in plan.decisions:
                     if isinstance(decision.source, Load):
                         yield News("exploit", _exploit(decision, population, facts))
-            case Failed(trial=trial, error=error):
+            case Failed(trial=trial, error=error, damaged=""):
                 yield News("failure", _failure(population[trial], error))
             case PopulationStopped(reason=reason):
                 yield News("experiment", f"{facts.name} ends: {reason}")

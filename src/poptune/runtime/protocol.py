@@ -104,6 +104,8 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
     error: str
     damaged: str = ""
     """The checkpoint that it was to go on from, if that is not whole."""
+    refused: str = ""
+    """What the disk said when it did not take a checkpoint; the training code is not at fault then."""
 
 
 class Idle(Struct, frozen=True, kw_only=True, tag="idle"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import multiprocessing
 import os
@@ -16,13 +17,16 @@ from types import TracebackType
 from typing import Any
 
 from poptune.checkpoints import Checkpoint
-from poptune.errors import TrainableError
+from poptune.errors import CheckpointError, TrainableError
 from poptune.notices import warn
 from poptune.runtime import current
 from poptune.runtime.configs import WatchedConfig, changed_paths
 from poptune.runtime.protocol import Channel, Failed, Idle, Message, Returned
 from poptune.runtime.session import Restarted, Session, Unwinding
 from poptune.runtime.trainable import Prepared, Trainable
+
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
+"""What the system says where no program is at fault, but the disk is full or broken."""
 
 
 def run_trial(prepared: Prepared, session: Session, channel: Channel) -> None:
@@ -86,8 +90,17 @@ def _failed(session: Session, error: BaseException) -> Failed:
     """The failure of the trial as it stands now: exploits in place make other incarnations of it."""
     mine = session.assignment
     return Failed(
-        trial=mine.trial, incarnation=mine.incarnation, error=_story(error), damaged=session.damaged()
+        trial=mine.trial,
+        incarnation=mine.incarnation,
+        error=_story(error),
+        damaged=session.damaged(),
+        refused=str(error) if _is_of_the_disk(error) else "",
     )
+
+
+def _is_of_the_disk(error: BaseException) -> bool:
+    cause = error.__cause__
+    return isinstance(error, CheckpointError) and isinstance(cause, OSError) and cause.errno in DISK_ERRORS
 
 
 def _call_function(prepared: Prepared, session: Session, *, is_changed: bool) -> None:

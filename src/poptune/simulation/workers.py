@@ -37,6 +37,10 @@ class SimulatedWorkers:
         self.trials: dict[TrialId, SimulatedTrial] = {}
         self.saved: set[CheckpointId] = set()
         self.deleted: set[CheckpointId] = set()
+        self.damaged: set[str] = set()
+        """Paths of checkpoints that are there, but cannot be loaded."""
+        self.stuck: dict[TrialId, str] = {}
+        """Trials that were to load one of them, and which; each is to :meth:`stumble` next."""
         self.entries = 0
         """How often training code was entered."""
         self.warnings: list[str] = []
@@ -83,6 +87,9 @@ class SimulatedWorkers:
             time_total_s=checkpoint.time_total_s if checkpoint else 0.0,
             next_save=start.next_save,
         )
+        self.stuck.pop(start.trial, None)
+        if checkpoint is not None and checkpoint.path in self.damaged:
+            self.stuck[start.trial] = checkpoint.path
 
     def _require(self, checkpoint: CheckpointRef) -> None:
         assert checkpoint.id in self.saved, f"{checkpoint.id} is to be loaded, but is not there"
@@ -139,6 +146,13 @@ class SimulatedWorkers:
         held = self.trials.pop(trial)
         return Failed(time_s=time_s, trial=trial, incarnation=held.incarnation, error="it died")
 
+    def stumble(self, trial: TrialId, *, time_s: float = 0.0) -> Failed:
+        """Return the failure of a trial that was to load a damaged checkpoint."""
+        held, path = self.trials.pop(trial), self.stuck.pop(trial)
+        return Failed(
+            time_s=time_s, trial=trial, incarnation=held.incarnation, error="it is damaged", damaged=path
+        )
+
     def end(self, trial: TrialId, *, time_s: float = 0.0) -> Returned:
         """Return the end of a trial's training code."""
         held = self.trials.pop(trial)
@@ -147,3 +161,4 @@ class SimulatedWorkers:
     def vanish(self) -> None:
         """All workers are gone, as when the controller dies."""
         self.trials.clear()
+        self.stuck.clear()

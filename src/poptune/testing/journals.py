@@ -141,11 +141,11 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
         overruled=st.booleans(),
     ),
     _build(Returned, time_s=_AGES, trial=_TRIALS, incarnation=_NUMBERS),
-    _build(Failed, time_s=_AGES, trial=_TRIALS, incarnation=_NUMBERS, error=_TEXTS),
+    _build(Failed, time_s=_AGES, trial=_TRIALS, incarnation=_NUMBERS, error=_TEXTS, damaged=_TEXTS),
     _build(PopulationStopped, time_s=_AGES, reason=_TEXTS),
     _build(ResidentsLimited, time_s=_AGES, limit=st.integers()),
     _build(Ticked, time_s=_AGES),
-    _build(Resumed, time_s=_AGES),
+    _build(Resumed, time_s=_AGES, damaged=st.lists(_TEXTS, max_size=3).map(tuple)),
     _build(
         Planned,
         plan=_build(

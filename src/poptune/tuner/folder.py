@@ -106,7 +106,7 @@ class ExperimentFolder:
         """Whether this is empty, or an experiment was begun here that died before its journal was there."""
         objects, journal = self.layout.objects.name, self.layout.journal.name
         ours = {objects, f"{objects}.new", f"{journal}.new", self.layout.lock.name}
-        return {path.name.removesuffix("-wal").removesuffix("-shm") for path in self.path.iterdir()} <= ours
+        return {_without_suffix(path.name) for path in self.path.iterdir()} <= ours
 
     def _make_way(self, lock: ExperimentLock) -> None:
         if not self.is_completed:
@@ -149,6 +149,11 @@ class ExperimentFolder:
         if not isinstance(definition, Definition):
             raise ExperimentError(f"{self.layout.objects} does not define an experiment")
         return definition, objects
+
+
+def _without_suffix(name: str) -> str:
+    """Return the name of the database that a file of SQLite's lies beside."""
+    return name.removesuffix("-journal").removesuffix("-wal").removesuffix("-shm")
 
 
 def _can_pickle(value: object) -> bool:

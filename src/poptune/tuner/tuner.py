@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from poptune.arguments import reject_unknown_keywords
@@ -13,6 +14,7 @@ from poptune.results import ResultGrid
 from poptune.runtime.trainable import Prepared, prepare
 from poptune.tuner.configs import RunConfig, TuneConfig
 from poptune.tuner.definition import Definition
+from poptune.tuner.disk import disk_errors_explained
 from poptune.tuner.folder import ExperimentFolder
 from poptune.tuner.run import Run
 
@@ -99,6 +101,11 @@ class Tuner:
         Raises:
             ExperimentError: The folder cannot be used, or holds an interrupted experiment of that name.
         """
+        storage = self._folder.path if self._folder else Path(self._definition.run.storage_path)
+        with disk_errors_explained(storage.expanduser().absolute()):
+            return self._fit()
+
+    def _fit(self) -> ResultGrid:
         if self._folder is None:
             run = Run.begin(self._definition)
         elif self._folder.is_completed:

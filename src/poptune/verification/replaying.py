@@ -3,8 +3,9 @@
 The inputs of the journal go through ``Experiment.handle`` once more; what the machine then records must be
 what follows them in the journal. What differs is noted, and the machine goes on from what the journal says.
 
-Only evictions are taken as they stand: they depend on how many slots and how much memory a session had, which
-no record tells. Nothing else does, so the machine here has a slot for every trial.
+Only evictions, and who was not in memory when a checkpoint turned out damaged, are taken as they stand: they
+depend on how many slots and how much memory a session had, which no record tells. Nothing else does, so the
+machine here has a slot for every trial.
 """
 
 from __future__ import annotations
@@ -84,11 +85,11 @@ class _Replaying:
     def _step(self, given: Input, outcomes: Sequence[Outcome]) -> None:
         before = self._found.events
         self._found.events += 1 + len(outcomes)
-        evictions = [event for event in outcomes if _is_eviction(event)]
+        evictions = [event for event in outcomes if _hangs_on_memory(event)]
         numbered = [
             (number, event)
             for number, event in enumerate(outcomes, start=before + 2)
-            if not _is_eviction(event)
+            if not _hangs_on_memory(event)
         ]
         plans = ((number, event.plan) for number, event in numbered if isinstance(event, Planned))
         self._witness.recall(plans)
@@ -103,13 +104,14 @@ class _Replaying:
         if not settled:
             self._differ(before + 1, given, "an event that comes too late to be recorded")
             return
-        for pair, again in zip_longest(numbered, settled[1:]):
+        for pair, again in zip_longest(numbered, (e for e in settled[1:] if not _hangs_on_memory(e))):
             number, journaled = pair or (self._found.events, None)
             if journaled != again and not (isinstance(journaled, Planned) and isinstance(again, Planned)):
                 self._differ(number, journaled, again)
                 return
         for eviction in evictions:
-            self._machine.fold(eviction)
+            if eviction not in settled:
+                self._machine.fold(eviction)
 
     def _differ(self, event: int, journaled: Event | None, settled: object) -> None:
         trial = getattr(journaled or settled, "trial", None)
@@ -138,8 +140,8 @@ def _steps(events: Iterable[Event]) -> Iterator[tuple[Input, list[Outcome]]]:
         yield given, outcomes
 
 
-def _is_eviction(event: Outcome) -> bool:
-    return isinstance(event, Restarted) and event.cause == "evicted"
+def _hangs_on_memory(event: Event) -> bool:
+    return isinstance(event, Restarted) and event.cause in {"evicted", "detoured"}
 
 
 class _NotRecordedError(Exception):

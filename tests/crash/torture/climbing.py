@@ -1,7 +1,7 @@
 """Training whose every state tells how it came about.
 
-A state's chain is the hash of the chain before it, the config and the step. So one step that is lost, doubled,
-or taken with another config shows in all that follow.
+A state's chain is the hash of the chain before it, the config and the step. So one step that is lost,
+doubled, or taken with another config shows in all that follow.
 """
 
 from __future__ import annotations

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import poptune as tune
 from torture.climbing import Climb
 from torture.images import images_of
 from torture.outcome import Outcome, problems, records
+from torture.tried import Tried
 
 _AT_ONCE = 200
 """How many images are held in memory."""
-
-
-@dataclass(frozen=True)
-class Tried:
-    """One crash, or two, and what was wrong after the resume."""
-
-    where: str
-    problems: list[str]
-    of: int
-    """How many such crashes there are."""
 
 
 def crash_everywhere(climb: Climb, scratch: Path, *, every: int = 1) -> Iterator[Tried]:
@@ -48,7 +38,7 @@ def crash_twice_everywhere(climb: Climb, scratch: Path, *, every: int = 1) -> It
     whole = whole_of(climb, scratch) if climb.synch else None
     storage = empty(scratch / "watched")
     images, _ = images_of(storage, climb.tuner(storage).fit, wanted=lambda number: number % every == 0)
-    for place, image in enumerate(images):
+    for image in images:
         storage = empty(scratch / "resumed")
         image.lay_out(storage)
         seconds, _ = images_of(storage, lambda storage=storage: go_on(climb, storage))
@@ -60,7 +50,7 @@ def crash_twice_everywhere(climb: Climb, scratch: Path, *, every: int = 1) -> It
             yield Tried(
                 f"{image.point}, then {second.point}",
                 compare(climb, storage, whole, before),
-                len(seconds) * (len(images) - place) + place * len(seconds),
+                len(seconds) * len(images),
             )
 
 
@@ -84,6 +74,8 @@ def go_on(climb: Climb, storage: Path, executor: object = None) -> None:
 def compare(climb: Climb, storage: Path, whole: Outcome | None, before: list[object]) -> list[str]:
     """Say what is wrong with a run that was interrupted, and had these records in its journal then."""
     found = problems(storage / "run", climb)
+    if not (verification := tune.verify(storage / "run")).ok:
+        found.append(f"verify finds {verification}")
     if records(storage / "run")[: len(before)] != before:
         found.append("what was in the journal before is not there any more")
     if whole is not None:

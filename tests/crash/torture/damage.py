@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from torture.climbing import Climb
-from torture.crashing import Tried, compare, empty, go_on
-from torture.images import images_of
-from torture.outcome import records
-
 from poptune.controller.effects import Effects
 from poptune.core.commands import Start
 from poptune.errors import PoptuneWarning
 from poptune.results.recording import Recording
+from torture.climbing import Climb
+from torture.crashing import compare, empty, go_on
+from torture.images import images_of
+from torture.outcome import records
+from torture.tried import Tried
 
 
 def _truncate(folder: Path) -> None:
@@ -56,10 +56,10 @@ def damage_before_resumes(climb: Climb, scratch: Path, *, every: int = 1) -> Ite
                     warnings.simplefilter("ignore", PoptuneWarning)
                     go_on(climb, storage)
                 wrong = _compare(climb, storage, before, storage / name)
-                yield Tried(f"{kind} {name}, at {image.point}", wrong, count // every * len(DAMAGES))
+                yield Tried(f"{kind} {name}, at {image.point}", wrong, -(-count // every) * len(DAMAGES))
 
 
-def damage_before_starts(climb: Climb, scratch: Path) -> Iterator[Tried]:
+def damage_before_starts(climb: Climb, scratch: Path, executor: object = None) -> Iterator[Tried]:
     """Damage each checkpoint that a trial is told to go on from, in the moment before it is told."""
     number, more = 0, True
     while more:
@@ -68,7 +68,7 @@ def damage_before_starts(climb: Climb, scratch: Path) -> Iterator[Tried]:
             harm = _Harm(number, lambda path, damage=damage, storage=storage: damage(storage / "run" / path))
             with harm.watch(), warnings.catch_warnings():
                 warnings.simplefilter("ignore", PoptuneWarning)
-                climb.tuner(storage).fit()
+                climb.tuner(storage, executor).fit()
             more = harm.done is not None
             if harm.done is not None:
                 wrong = _compare(climb, storage, [], storage / "run" / harm.done)

@@ -1,7 +1,7 @@
 """Hears of every change to a folder before it is made, and may refuse it.
 
-Python itself announces what it does to files (audit events), wherever in the library that is. What SQLite does
-it does by itself: the journal's appends are listened to instead.
+Python itself announces what it does to files (audit events), wherever in the library that is. What SQLite
+does it does by itself: the journal's appends are listened to instead.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Listening:
             return
         name = os.fspath(path)
         if isinstance(folder, int) and folder >= 0:
-            name = f"{os.readlink(f'/proc/self/fd/{folder}')}/{name}"
+            name = f"{Path(f'/proc/self/fd/{folder}').readlink()}/{name}"
         if isinstance(name, str) and name.startswith(self._root):
             self.note(operation, name[len(self._root) :])
 

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 import signal
 import subprocess
-import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from torture.climbing import Climb
 from torture.crashing import compare, empty, whole_of
 from torture.outcome import records
-from torture.processes import MARK, Family, left_after
-
-import poptune
+from torture.processes import Family, left_after
+from torture.victim import output_of, start
 
 _KINDS = {"controller": 4, "worker": 5, "launcher": 2, "all at once": 2}
 """Who is killed, and how often in comparison."""
 _LONGEST_S = 1.6
 """How long a program lives before someone of it is killed, at the most. Its first half second is imports."""
 _LAUNCHER_DIED = "The process that starts the workers must live"
+_STEP_S = 0.01
 _GONE_AFTER_S = 5.0
 _DEADLINE_S = 60.0
 
@@ -53,22 +52,23 @@ class Killing:
         self._random = random.Random(seed)
 
     def run(self, climb: Climb, *, kills: int) -> Iterator[str | Survivor]:
-        """Run it to its end; yield whom it has lost on the way, at most so many, and in the end what became of it."""
+        """Run it to its end; yield whom it loses on the way, at most so many, then what became of it."""
         survivor = Survivor(climb)
         whole = whole_of(climb, self._scratch) if climb.synch else None
         storage = empty(self._scratch / "killed")
         before: list[object] = []
         while True:
             mark = uuid.uuid4().hex
-            program = self._start(storage, climb, mark)
+            program = start(storage, climb, mark, step_s=_STEP_S)
             try:
                 for kind in self._torment(program, kills - survivor.kills.total()):
                     survivor.kills[kind] += 1
                     yield kind
-                output, _ = program.communicate(timeout=_DEADLINE_S)
-            finally:
+                program.wait(_DEADLINE_S)
+            except BaseException:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(program.pid, signal.SIGKILL)
+                raise
             if left := left_after(mark, _GONE_AFTER_S):
                 survivor.problems.append(f"processes {left} were left behind")
             now = records(storage / "run")
@@ -77,6 +77,7 @@ class Killing:
             before = now
             if program.returncode == 0:
                 break
+            output = output_of(storage)
             if program.returncode != -signal.SIGKILL and _LAUNCHER_DIED not in output:
                 survivor.problems.append(f"the program ended with {program.returncode}: {output[-2000:]}")
                 break
@@ -84,23 +85,7 @@ class Killing:
             survivor.problems += compare(climb, storage, whole, before)
         yield survivor
 
-    def _start(self, storage: Path, climb: Climb, mark: str) -> subprocess.Popen[str]:
-        here, library = Path(__file__).parents[1], Path(poptune.__file__).parents[1]
-        return subprocess.Popen(
-            [sys.executable, "-m", "torture.victim", storage, json.dumps(asdict(climb))],
-            env={
-                **os.environ,
-                "PYTHONPATH": f"{here}{os.pathsep}{library}",
-                MARK: mark,
-                "POPTUNE_TORTURE_STEP_S": "0.01",
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            text=True,
-        )
-
-    def _torment(self, program: subprocess.Popen[str], most: int) -> Iterator[str]:
+    def _torment(self, program: subprocess.Popen[Any], most: int) -> Iterator[str]:
         """Kill workers of a program, and in the end the program itself, unless it ends before."""
         while most > 0:
             with contextlib.suppress(subprocess.TimeoutExpired):

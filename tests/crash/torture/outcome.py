@@ -35,11 +35,11 @@ class Outcome:
         trials = recording.population.trials
         grid = tune.ResultGrid.from_path(path)
         return cls(
-            decisions=[_plain(decision, trials) for decision in _decisions(path)],
+            decisions=[plain(decision, trials) for decision in _decisions(path)],
             configs=[trial.config for trial in trials],
             checkpoints=[repr(result.checkpoint.to_dict()) for result in grid],
-            results=[[_row(one.metrics) for one in recording.valid_results(trial)] for trial in trials],
-            lineages=[[_row(one.metrics) for one in result.lineage.results()] for result in grid],
+            results=[[row(one.metrics) for one in recording.valid_results(trial)] for trial in trials],
+            lineages=[[row(one.metrics) for one in result.lineage.results()] for result in grid],
         )
 
     def differences(self, other: Outcome) -> list[str]:
@@ -64,7 +64,8 @@ def _decisions(path: Path) -> list[Any]:
     return [decision for plan in plans for decision in plan.decisions]
 
 
-def _plain(decision: Any, trials: Any) -> str:
+def plain(decision: Any, trials: Any) -> str:
+    """Return a decision without what names the run or tells the time."""
     loaded = decision.source.checkpoint if isinstance(decision.source, Load) else None
     what = (
         decision.trial,
@@ -79,7 +80,8 @@ def _plain(decision: Any, trials: Any) -> str:
     return repr(what).replace(trials[0].id.split("_")[0], "run")
 
 
-def _row(metrics: Any) -> tuple[Any, ...]:
+def row(metrics: Any) -> tuple[Any, ...]:
+    """Return a result without the times in it."""
     return int(metrics["training_iteration"]), int(metrics["step"]), metrics["height"], metrics["chain"]
 
 
@@ -88,8 +90,8 @@ def problems(path: Path, climb: Climb) -> list[str]:
     recording = Recording.open(path)
     found = [] if recording.population.completed else ["the run is not complete"]
     for result, trial in zip(tune.ResultGrid.from_path(path), recording.population.trials, strict=True):
-        for problem in _problems_of_trial(path, climb, recording, result, trial):
-            found.append(f"trial {trial.index}: {problem}")
+        wrong = _problems_of_trial(path, climb, recording, result, trial)
+        found += [f"trial {trial.index}: {problem}" for problem in wrong]
     found += [f"left behind: {path}" for path in path.glob("**/.*") if "manifest" not in path.name]
     loads = sum(isinstance(decision.source, Load) for decision in _decisions(path))
     if len((path / "pbt_global.txt").read_text().splitlines()) != loads:
@@ -101,19 +103,19 @@ def _problems_of_trial(path: Path, climb: Climb, recording: Recording, result: A
     found = []
     if result.status != "TERMINATED" or trial.iteration != climb.iterations:
         found.append(f"is {result.status} at iteration {trial.iteration}: {trial.error}")
-    rows = [_row(one.metrics) for one in recording.valid_results(trial)]
+    rows = [row(one.metrics) for one in recording.valid_results(trial)]
     for name, others in _projections(path / trial.spec.folder).items():
         if others != rows:
-            found.append(f"{name} has {[row[0] for row in others]}, the journal {[row[0] for row in rows]}")
+            found.append(f"{name} has {[one[0] for one in others]}, the journal {[one[0] for one in rows]}")
     frame = result.metrics_dataframe
-    if list(frame["chain"]) != [row[3] for row in rows]:
+    if list(frame["chain"]) != [one[3] for one in rows]:
         found.append("the results' frame differs from the journal")
     state, expected = START, []
     for segment in result.lineage.segments:
         for _ in range(segment.after, segment.until):
             state = advance(state, segment.config)
             expected.append((state["step"], *state.values()))
-    if [_row(one.metrics) for one in result.lineage.results()] != expected:
+    if [row(one.metrics) for one in result.lineage.results()] != expected:
         found.append("the results along the lineage are not those of its configs")
     is_last_saved = climb.iterations % climb.save_every == 0
     if is_last_saved and repr(result.checkpoint.to_dict()) != repr(saved(state)):
@@ -127,8 +129,8 @@ def _problems_of_trial(path: Path, climb: Climb, recording: Recording, result: A
 def _projections(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
     lines = [json.loads(line) for line in (folder / "result.json").read_text().splitlines()]
     with (folder / "progress.csv").open(newline="") as file:
-        table = [{**row, "height": float(row["height"])} for row in csv.DictReader(file)]
-    return {"result.json": [_row(line) for line in lines], "progress.csv": [_row(row) for row in table]}
+        table = [{**line, "height": float(line["height"])} for line in csv.DictReader(file)]
+    return {"result.json": [row(line) for line in lines], "progress.csv": [row(line) for line in table]}
 
 
 def records(path: Path) -> list[Any]:

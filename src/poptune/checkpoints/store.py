@@ -208,9 +208,11 @@ def _require_replaceable(target: Path) -> None:
 
 
 def _discard(path: Path) -> None:
-    aside = _aside(path)
+    is_aside = path.name.startswith(_ASIDE_PREFIX)
+    aside = path if is_aside else _aside(path)
     try:
-        path.rename(aside)
+        if not is_aside:
+            path.rename(aside)
         shutil.rmtree(aside)
     except FileNotFoundError:
         return

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dis
 import functools
 import inspect
+import io
 import pickle
 import pickletools
 import sys
 import types
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import cloudpickle
 
@@ -22,6 +24,8 @@ from poptune.runtime.trainable import Prepared
 
 _ARRAY_LIBRARIES = {"numpy", "torch", "jax"}
 _ARRAY_LEAVES = "poptune.checkpoints.leaves"
+_NO_FILE = "<dynamic-code>"
+"""What cloudpickle has in the place of a file's name since its version 3.1.3."""
 _PLAIN_TYPES = {int, float, str, bool, type(None)}
 
 
@@ -37,7 +41,7 @@ def ship(prepared: Prepared) -> bytes:
     try:
         with _by_value_if_workers_cannot_import(prepared):
             shared.split(prepared.parameters)
-            return bytes(cloudpickle.dumps(replace(prepared, parameters={})))
+            return _dumps(replace(prepared, parameters={}))
     except Exception as error:
         culprit = next(_unpicklable(prepared), None)
         named = f": {culprit}" if culprit else ""
@@ -46,6 +50,22 @@ def ship(prepared: Prepared) -> bytes:
             f"something that is not{named} ({type(error).__name__}: {error}). Create it inside the function, "
             "or run with RunConfig(executor='inline')"
         ) from error
+
+
+def _dumps(value: Any) -> bytes:
+    file = io.BytesIO()
+    _Pickler(file).dump(value)
+    return file.getvalue()
+
+
+def _reduce_code(code: types.CodeType) -> tuple[Any, ...]:
+    """As cloudpickle does, but with the file that the code is from, so that tracebacks can show its lines."""
+    kind, arguments = cloudpickle.Pickler.dispatch_table[types.CodeType](code)
+    return kind, tuple(code.co_filename if part == _NO_FILE else part for part in arguments)
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    dispatch_table: ClassVar = ChainMap({types.CodeType: _reduce_code}, cloudpickle.Pickler.dispatch_table)
 
 
 def share_parameters(prepared: Prepared) -> str:

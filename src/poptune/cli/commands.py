@@ -94,7 +94,8 @@ def show(path: Path) -> None:
 
 def _trust(path: Path) -> None:
     """Let the experiment's code be found as when its script ran; say that it will be run."""
-    click.echo(f"Opening the code that is stored in {_printable(str(path))}", err=True)
+    if path.is_dir():
+        click.echo(f"Opening the code that is stored in {_printable(str(path))}", err=True)
     sys.path.insert(0, str(Path.cwd()))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -42,11 +43,23 @@ class Birth:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """The worker with this key has ended."""
+    """The worker with this key has ended; ``status`` is its exit code, or minus the signal that ended it."""
 
     key: int
     status: int
     pid: None = None
+
+    @property
+    def cause(self) -> str:
+        """What became of the worker, in words."""
+        if self.status >= 0:
+            return f"its worker process ended with exit code {self.status}"
+        try:
+            name = signal.Signals(-self.status).name
+        except ValueError:
+            name = f"signal {-self.status}"
+        hint = ", perhaps because the machine ran out of memory" if name == "SIGKILL" else ""
+        return f"its worker process was ended by {name}{hint}"
 
 
 class Launching:

@@ -40,6 +40,7 @@ from poptune.types import TrialId
 
 _LOOK_S = 0.05
 """How long what a worker has said without calling may lie unseen."""
+_EXPERIMENT_ENDED = "the experiment has ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,7 +285,7 @@ class ProcessWorkers:
                 if worker.killed_for:
                     self._end_worker(worker, worker.killed_for)
             else:
-                self._bury(worker, _cause_of_death(event.status))
+                self._bury(worker, event.cause)
 
     def _take_message(self, worker: _Worker, message: Message) -> None:
         match message:
@@ -381,23 +382,10 @@ class ProcessWorkers:
     def _end_at_once(self) -> None:
         """Kill whoever is left, and let go of everything."""
         for worker in self._workers.values():
-            if worker.pid is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(worker.pid, signal.SIGKILL)
+            self._end_worker(worker, _EXPERIMENT_ENDED)
         self._launching.close(at_once=bool(self._workers))
         for worker in list(self._workers.values()):
-            self._bury(worker, "the experiment has ended")
+            self._bury(worker, _EXPERIMENT_ENDED)
         self._selector.close()
         if self._parameters:
             discard(self._parameters)
-
-
-def _cause_of_death(status: int) -> str:
-    if status >= 0:
-        return f"its worker process ended with exit code {status}"
-    try:
-        name = signal.Signals(-status).name
-    except ValueError:
-        name = f"signal {-status}"
-    hint = ", perhaps because the machine ran out of memory" if name == "SIGKILL" else ""
-    return f"its worker process was ended by {name}{hint}"

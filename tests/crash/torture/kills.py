@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import random
 import signal
@@ -117,12 +118,13 @@ class Killing:
 
 
 def kill_at_random(scratch: Path, *, kills: int, seed: int) -> Iterator[str | Survivor]:
-    """Kill so many processes, of one run after another."""
+    """Kill so many processes, of one run after another; stop at a run that went wrong.
+
+    A run may be lucky and come to its end before anyone is killed: then it takes one run more.
+    """
     killing = Killing(scratch, seed)
     done = 0
-    for number in range(kills):
-        if done >= kills:
-            return
+    for number in itertools.count():
         climb = Climb(
             synch=number % 3 != 2,
             trials=4,
@@ -136,3 +138,5 @@ def kill_at_random(scratch: Path, *, kills: int, seed: int) -> Iterator[str | Su
         for happened in killing.run(climb, kills=min(kills - done, 25)):
             done += isinstance(happened, str)
             yield happened
+            if isinstance(happened, Survivor) and (happened.problems or done >= kills):
+                return

@@ -148,7 +148,7 @@ def test_a_dict_survives_the_way_through_a_folder(tmp_path: Path, is_stored: boo
 def test_a_dicts_folder_with_another_file_in_it_is_a_folder(tmp_path: Path) -> None:
     folder = Checkpoint.from_dict({"step": 1}).to_directory(tmp_path / "folder")
     (folder / "notes.txt").write_bytes(b"good")
-    assert Checkpoint.from_directory(folder).to_dict().keys() == {"notes.txt", "skeleton.json"}
+    assert Checkpoint.from_directory(folder).to_dict().keys() == {"notes.txt", "state.safetensors"}
 
 
 def test_a_dict_replaces_the_one_that_was_in_the_folder(tmp_path: Path) -> None:

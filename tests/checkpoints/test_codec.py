@@ -6,6 +6,7 @@ import pickle
 import struct
 import threading
 from collections import Counter, OrderedDict, defaultdict, namedtuple
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from poptune.checkpoints.codec import (
-    ARRAYS_NAME,
-    OBJECTS_NAME,
-    SKELETON_NAME,
-    read_dict,
-    write_dict,
-)
+from poptune.checkpoints.codec import OBJECTS_NAME, STATE_NAME, map_file, read_dict, write_dict
+from poptune.checkpoints.container import Header, read_header
 from poptune.checkpoints.manifest import MANIFEST_NAME, Manifest, read_manifest
 from poptune.errors import CheckpointError, CorruptCheckpointError, UntrustedCheckpointError
 
@@ -29,8 +25,8 @@ Point = namedtuple("Point", ["x", "y"])  # noqa: PYI024
 
 
 def round_trip(data, folder: Path, *, trusted: bool = False):
-    for old in folder.iterdir():
-        old.unlink()
+    for path in folder.iterdir():
+        path.unlink()
     manifest = write_dict(data, folder)
     assert read_manifest(folder) == manifest
     return read_dict(folder, manifest, trusted=trusted)
@@ -119,13 +115,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(st.dictionaries(keys, values, max_size=5))
 def test_nested_values_come_back_as_they_were(folder: Path, data: dict) -> None:
     assert same(round_trip(data, folder), data)
-    json.loads((folder / SKELETON_NAME).read_text(), parse_constant=pytest.fail)
+    json.loads(skeleton_of(folder), parse_constant=pytest.fail)
     assert not (folder / OBJECTS_NAME).exists()
 
 
 def test_an_ordered_dict_keeps_its_attributes(tmp_path: Path) -> None:
     state = OrderedDict(weight=1)
-    state._metadata = OrderedDict({"": {"version": 1}, "conv": {"version": 2}})
+    state._metadata = OrderedDict({"": {"version": 2}, "conv": {"version": 2}})
     back = round_trip({"model": state}, tmp_path)["model"]
     assert same(back, state)
     assert back._metadata == state._metadata
@@ -137,7 +133,7 @@ def test_counters_and_named_tuples_keep_their_types(tmp_path: Path) -> None:
     assert same(back["milestones"], data["milestones"])
     assert type(back["point"]) is Point
     assert same(back["point"].x, np.ones(2))
-    assert "point.x" in safetensors.numpy.load_file(tmp_path / ARRAYS_NAME)
+    assert "point.x" in safetensors.numpy.load_file(tmp_path / STATE_NAME)
 
 
 def test_one_and_true_are_different_keys(tmp_path: Path) -> None:
@@ -240,7 +236,7 @@ def test_safetensors_reads_the_array_file(tmp_path: Path) -> None:
         "long": b"x" * 5000,
     }
     write_dict(data, tmp_path)
-    read = safetensors.numpy.load_file(tmp_path / ARRAYS_NAME)
+    read = safetensors.numpy.load_file(tmp_path / STATE_NAME)
     assert set(read) == {"model.conv.weight", "half", "flag", "empty", "fortran", "complex", "long"}
     assert same(read["model.conv.weight"], data["model"]["conv"]["weight"])
     assert same(read["fortran"].T, np.arange(6).reshape(2, 3))
@@ -256,7 +252,7 @@ def test_names_that_coincide_are_told_apart(tmp_path: Path) -> None:
 def test_long_bytes_go_to_the_array_file(tmp_path: Path) -> None:
     data = {"short": b"\0\xff", "long": bytes(range(256)) * 100}
     assert same(round_trip(data, tmp_path), data)
-    assert (tmp_path / SKELETON_NAME).stat().st_size < 300
+    assert len(skeleton_of(tmp_path)) < 300
 
 
 def test_jax_arrays_come_back_as_numpy_arrays(tmp_path: Path, monkeypatch) -> None:
@@ -271,10 +267,10 @@ def test_jax_arrays_come_back_as_numpy_arrays(tmp_path: Path, monkeypatch) -> No
 
 def test_writing_into_loaded_arrays_leaves_the_file_as_it_is(tmp_path: Path) -> None:
     manifest = write_dict({"a": np.zeros(10000)}, tmp_path)
-    before = (tmp_path / ARRAYS_NAME).read_bytes()
+    before = (tmp_path / STATE_NAME).read_bytes()
     first = read_dict(tmp_path, manifest, trusted=False)["a"]
     first += 1
-    assert (tmp_path / ARRAYS_NAME).read_bytes() == before
+    assert (tmp_path / STATE_NAME).read_bytes() == before
     assert not read_dict(tmp_path, manifest, trusted=False)["a"].any()
     assert first.all()
 
@@ -336,17 +332,32 @@ def test_a_skeleton_too_deep_to_parse_is_corrupt(tmp_path: Path) -> None:
 
 def assert_corrupt_skeleton(folder: Path, old: str, new: str) -> None:
     """A crafted skeleton, of the right size and checksum, is refused."""
-    path = folder / SKELETON_NAME
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
+    path = folder / STATE_NAME
+    content, skeleton = path.read_bytes(), skeleton_of(folder)
+    assert old in skeleton
     manifest = read_manifest(folder)
     assert manifest
-    record = type(manifest.files[SKELETON_NAME])(0, path.stat().st_size)
-    crafted = Manifest("dict", {**manifest.files, SKELETON_NAME: record})
+    header = header_of(folder)
+    changed = replace(header, metadata={"poptune.skeleton": skeleton.replace(old, new)})
+    crafted = craft(folder, manifest, changed.encode() + content[header.data_start :])
     with pytest.raises(CorruptCheckpointError, match=folder.name):
         read_dict(folder, crafted, trusted=False, verify=False)
-    path.write_text(text)
+    path.write_bytes(content)
+
+
+def header_of(folder: Path) -> Header:
+    return read_header(map_file(folder / STATE_NAME))
+
+
+def skeleton_of(folder: Path) -> str:
+    return header_of(folder).metadata["poptune.skeleton"]
+
+
+def craft(folder: Path, manifest: Manifest, content: bytes) -> Manifest:
+    """Put another state into the folder, and return the manifest that names its size."""
+    (folder / STATE_NAME).write_bytes(content)
+    record = type(manifest.files[STATE_NAME])(0, len(content))
+    return Manifest("dict", {**manifest.files, STATE_NAME: record})
 
 
 HEADERS = {
@@ -369,6 +380,10 @@ HEADERS = {
 
 @pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
 def test_a_malformed_array_header_is_corrupt(tmp_path: Path, header) -> None:
+    if isinstance(header, dict):
+        (tmp_path / "whole").mkdir()
+        write_dict({"a": np.zeros(2)}, tmp_path / "whole")
+        header = {"__metadata__": header_of(tmp_path / "whole").metadata, **header}
     text = json.dumps(header).encode()
     assert_corrupt_arrays(tmp_path, struct.pack("<Q", len(text)) + text + bytes(16))
 
@@ -380,14 +395,12 @@ def test_a_file_that_is_no_array_file_is_corrupt(tmp_path: Path, content: bytes)
 
 def assert_corrupt_arrays(folder: Path, content: bytes) -> None:
     manifest = write_dict({"a": np.zeros(2)}, folder)
-    (folder / ARRAYS_NAME).write_bytes(content)
-    record = type(manifest.files[ARRAYS_NAME])(0, len(content))
-    crafted = Manifest("dict", {**manifest.files, ARRAYS_NAME: record})
+    crafted = craft(folder, manifest, content)
     with pytest.raises(CorruptCheckpointError, match=folder.name):
         read_dict(folder, crafted, trusted=False, verify=False)
 
 
-@pytest.mark.parametrize("name", [SKELETON_NAME, ARRAYS_NAME, OBJECTS_NAME])
+@pytest.mark.parametrize("name", [STATE_NAME, OBJECTS_NAME])
 @pytest.mark.parametrize("where", [0.0, 0.3, 0.99])
 @pytest.mark.parametrize("harm", ["flip", "truncate"])
 def test_a_harmed_file_is_corrupt_and_named(tmp_path: Path, name: str, where: float, harm: str) -> None:
@@ -403,7 +416,7 @@ def test_a_harmed_file_is_corrupt_and_named(tmp_path: Path, name: str, where: fl
         read_dict(tmp_path, manifest, trusted=True)
 
 
-@pytest.mark.parametrize("name", [SKELETON_NAME, ARRAYS_NAME, OBJECTS_NAME])
+@pytest.mark.parametrize("name", [STATE_NAME, OBJECTS_NAME])
 def test_a_missing_file_is_corrupt_and_named(tmp_path: Path, name: str) -> None:
     manifest = write_dict({"a": np.arange(3), "o": Path("x")}, tmp_path)
     (tmp_path / name).unlink()
@@ -413,9 +426,9 @@ def test_a_missing_file_is_corrupt_and_named(tmp_path: Path, name: str) -> None:
 
 def test_without_verification_the_arrays_are_not_read(tmp_path: Path) -> None:
     manifest = write_dict({"a": np.zeros(4)}, tmp_path)
-    content = bytearray((tmp_path / ARRAYS_NAME).read_bytes())
+    content = bytearray((tmp_path / STATE_NAME).read_bytes())
     content[-1] ^= 1
-    (tmp_path / ARRAYS_NAME).write_bytes(content)
+    (tmp_path / STATE_NAME).write_bytes(content)
     assert read_dict(tmp_path, manifest, trusted=False, verify=False)["a"].any()
 
 
@@ -444,12 +457,12 @@ def test_a_pickle_that_does_not_open_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "[]", "{}", '{"format": "other"}', "\xff"]
-    + [json.dumps({"format": "poptune-checkpoint", "version": 1, "kind": "odd", "files": {}})]
+    + [json.dumps({"format": "poptune-checkpoint", "version": 2, "kind": "odd", "files": {}})]
     + [
         json.dumps(
             {
                 "format": "poptune-checkpoint",
-                "version": 1,
+                "version": 2,
                 "kind": "dict",
                 "files": {name: {"crc32": 0, "size_bytes": 0}},
             }
@@ -464,6 +477,6 @@ def test_a_malformed_manifest_is_corrupt(tmp_path: Path, text: str) -> None:
 
 
 def test_a_manifest_of_a_later_version_says_so(tmp_path: Path) -> None:
-    (tmp_path / MANIFEST_NAME).write_text('{"format": "poptune-checkpoint", "version": 2}')
+    (tmp_path / MANIFEST_NAME).write_text('{"format": "poptune-checkpoint", "version": 3}')
     with pytest.raises(CheckpointError, match="version"):
         read_manifest(tmp_path)

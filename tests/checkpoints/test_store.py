@@ -32,8 +32,7 @@ def test_a_checkpoint_is_named_by_its_number(store: DirectoryStore, tmp_path: Pa
     assert save(store, 12_345_678) == "trial/checkpoint_12345678"
     assert {path.name for path in (tmp_path / "trial/checkpoint_000004").iterdir()} == {
         ".poptune_manifest.json",
-        "arrays.safetensors",
-        "skeleton.json",
+        "state.safetensors",
     }
 
 
@@ -119,9 +118,9 @@ def test_a_checkpoint_without_its_manifest_is_corrupt(store: DirectoryStore, tmp
 
 def test_a_harmed_donor_is_not_passed_on(store: DirectoryStore, tmp_path: Path) -> None:
     opened = store.open(save(store))
-    file = tmp_path / "trial/checkpoint_000001/arrays.safetensors"
+    file = tmp_path / "trial/checkpoint_000001/state.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"\x01")
-    with pytest.raises(CorruptCheckpointError, match="arrays"):
+    with pytest.raises(CorruptCheckpointError, match="state"):
         store.save(opened, folder="recipient", number=1)
     assert not list((tmp_path / "recipient").iterdir())
 

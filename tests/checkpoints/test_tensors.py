@@ -12,7 +12,7 @@ import safetensors.torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poptune.checkpoints.codec import ARRAYS_NAME, OBJECTS_NAME, read_dict, write_dict
+from poptune.checkpoints.codec import OBJECTS_NAME, STATE_NAME, read_dict, write_dict
 from poptune.errors import CheckpointError, UntrustedCheckpointError
 
 torch = pytest.importorskip("torch")
@@ -135,7 +135,7 @@ def test_equal_weights_that_are_not_tied_stay_apart(tmp_path: Path) -> None:
 def test_safetensors_reads_the_tensors(tmp_path: Path) -> None:
     data = {"a": torch.randn(3).bfloat16(), "b": {"c": torch.randn(2, 2)}}
     write_dict(data, tmp_path)
-    read = safetensors.torch.load_file(tmp_path / ARRAYS_NAME)
+    read = safetensors.torch.load_file(tmp_path / STATE_NAME)
     assert torch.equal(read["a"], data["a"])
     assert torch.equal(read["b.c"], data["b"]["c"])
 
@@ -159,7 +159,7 @@ def test_training_goes_on_bitwise_as_if_it_had_not_stopped(tmp_path: Path, make_
     train(model, optimizer, inputs[:2])
     data = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": 2}
     manifest = write_dict(data, tmp_path)
-    before = (tmp_path / ARRAYS_NAME).read_bytes()
+    before = (tmp_path / STATE_NAME).read_bytes()
     train(model, optimizer, inputs[2:])
 
     other = copy.deepcopy(model)
@@ -172,7 +172,7 @@ def test_training_goes_on_bitwise_as_if_it_had_not_stopped(tmp_path: Path, make_
     for ours, theirs in zip(other.parameters(), model.parameters(), strict=True):
         assert bits(ours) == bits(theirs)
     assert saved["model"]._metadata == model.state_dict()._metadata
-    assert (tmp_path / ARRAYS_NAME).read_bytes() == before
+    assert (tmp_path / STATE_NAME).read_bytes() == before
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -186,9 +186,9 @@ def test_tensors_on_a_gpu_come_back_on_the_cpu(tmp_path: Path) -> None:
 
 def test_writing_into_loaded_tensors_leaves_the_file_as_it_is(tmp_path: Path) -> None:
     manifest = write_dict({"t": torch.zeros(10_000)}, tmp_path)
-    before = (tmp_path / ARRAYS_NAME).read_bytes()
+    before = (tmp_path / STATE_NAME).read_bytes()
     read_dict(tmp_path, manifest, trusted=False)["t"].fill_(1)
-    assert (tmp_path / ARRAYS_NAME).read_bytes() == before
+    assert (tmp_path / STATE_NAME).read_bytes() == before
     assert not read_dict(tmp_path, manifest, trusted=False)["t"].any()
 
 

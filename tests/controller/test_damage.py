@@ -30,8 +30,8 @@ def stored(tmp_path):
 
 
 def damage(folder):
-    file = folder / "skeleton.json"
-    file.write_bytes(file.read_bytes()[:-1] + b" ")
+    file = folder / "state.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"\0")
 
 
 def test_where_all_is_whole_nothing_is_found(stored):
@@ -57,6 +57,6 @@ def test_what_a_finished_trial_has_left_is_nobodys_way_back(stored):
 def test_one_that_this_version_cannot_read_is_no_damaged_one(stored):
     population, store, path = stored
     manifest = path / "trial_00000" / "checkpoint_000003" / ".poptune_manifest.json"
-    manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 999'))
+    manifest.write_text(manifest.read_text().replace('"version": 2', '"version": 999'))
     with pytest.raises(CheckpointError, match="version 999|has 999"):
         damaged_checkpoints(population, store)

@@ -213,10 +213,10 @@ def saved(tmp_path_factory):
 @pytest.mark.slow
 @settings(BRIEF, max_examples=200)
 @given(
-    name=st.sampled_from(["skeleton.json", "arrays.safetensors", ".poptune_manifest.json"]),
+    name=st.sampled_from(["state.safetensors", ".poptune_manifest.json"]),
     rng=st.randoms(use_true_random=False),
     put=JSON,
-    way=st.sampled_from(["bytes", "json", "cut"]),
+    way=st.sampled_from(["bytes", "json", "cut", "skeleton"]),
     verify=st.booleans(),
 )
 def test_a_changed_checkpoint_is_read_or_an_error(saved, tmp_path, name, rng, put, way, verify):
@@ -224,7 +224,7 @@ def test_a_changed_checkpoint_is_read_or_an_error(saved, tmp_path, name, rng, pu
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(saved, folder)
     content = bytearray((folder / name).read_bytes())
-    (folder / name).write_bytes(changed(content, rng, put, way if name != "arrays.safetensors" else "header"))
+    (folder / name).write_bytes(changed(content, rng, put, way))
     if not verify and name != ".poptune_manifest.json":
         fit_manifest(folder, name)
     with suppress(PoptuneError):
@@ -233,13 +233,18 @@ def test_a_changed_checkpoint_is_read_or_an_error(saved, tmp_path, name, rng, pu
 
 
 def changed(content, rng, put, way):
-    if way == "json":
+    if way in {"json", "skeleton"} and content[:1] == b"{":
         return json.dumps(replaced(json.loads(content), rng, put)).encode()
-    if way == "header":
+    if way in {"json", "skeleton"}:
         size = int.from_bytes(content[:8], "little")
-        header = json.dumps(replaced(json.loads(content[8 : 8 + size]), rng, put)).encode()
-        if rng.random() < 0.7:
-            return len(header).to_bytes(8, "little") + header + content[8 + size :]
+        header = json.loads(content[8 : 8 + size])
+        if way == "skeleton":
+            skeleton = json.loads(header["__metadata__"]["poptune.skeleton"])
+            header["__metadata__"]["poptune.skeleton"] = json.dumps(replaced(skeleton, rng, put))
+        else:
+            header = replaced(header, rng, put)
+        text = json.dumps(header).encode()
+        return len(text).to_bytes(8, "little") + text + content[8 + size :]
     if way == "cut":
         return content[: rng.randrange(len(content))]
     for _ in range(rng.randint(1, 5)):
@@ -256,5 +261,6 @@ def fit_manifest(folder, name):
 
 def test_the_fuzz_of_these_tests_reaches_what_is_in_a_checkpoint(saved, tmp_path):
     rng = random.Random(0)
-    content = bytearray((saved / "skeleton.json").read_bytes())
-    assert json.loads(changed(content, rng, "x", "json")) != json.loads(content)
+    content = bytearray((saved / "state.safetensors").read_bytes())
+    assert changed(content, rng, "x", "json") != content
+    assert b"wrong" in changed(content, rng, "wrong", "skeleton")

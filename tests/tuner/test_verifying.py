@@ -99,7 +99,7 @@ def test_a_changed_journal_and_a_changed_checkpoint_are_told(tmp_path):
             "UPDATE records SET payload = CAST(replace(CAST(payload AS TEXT), 'among the lowest', 'for fun') "
             "AS BLOB) WHERE kind = 'planned'"
         )
-    (Path(results[1].checkpoint.path) / "skeleton.json").unlink()
+    (Path(results[1].checkpoint.path) / "state.safetensors").unlink()
     found = tune.verify(tmp_path / "run")
     assert not found.ok
     assert {difference.what for difference in found.differences} == {"reason"}

@@ -51,7 +51,7 @@ def test_whole_checkpoints_are_whole_and_no_code_of_theirs_runs(root):
 
 @pytest.mark.parametrize(
     ("number", "name"),
-    [(1, "arrays.safetensors"), (1, "objects.pkl"), (1, "skeleton.json"), (2, "deep/file")],
+    [(1, "state.safetensors"), (1, "objects.pkl"), (2, "deep/file")],
 )
 def test_a_flipped_bit_a_lost_byte_and_a_lost_file_are_found(root, number, name):
     path = root / f"t/checkpoint_{number:06d}" / name

@@ -1,21 +1,16 @@
-"""Arrays in one file, in the safetensors format, written from memory and mapped back into it.
-
-The format: eight bytes with the length of the header, the header (JSON: name, dtype, shape and
-place of each array), and the arrays' bytes without holes. See https://github.com/huggingface/safetensors.
-"""
+"""Arrays in one file, in the safetensors format, written from memory and mapped back into it."""
 
 from __future__ import annotations
 
 import importlib
-import json
 import math
-import struct
 import sys
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from poptune.checkpoints.container import Header
 from poptune.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -50,7 +45,6 @@ _COMPONENTS: Mapping[str, str] = {"complex64": "float32", "complex128": "float64
 """Dtypes that the format lacks, and what they are pairs of. Others that it lacks become bytes."""
 
 _ITEM_BYTES = dict(_FORMAT_DTYPES.values())
-_ALIGNMENT_BYTES = 64
 _ML_DTYPES = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
 
 
@@ -163,19 +157,16 @@ def _import(name: str) -> ModuleType | None:
         return None
 
 
-def write_arrays(file: RecordedFile, leaves: Mapping[str, ArrayLeaf]) -> None:
-    """Write the arrays, whose bytes are taken now, one array after another."""
+def write_arrays(file: RecordedFile, leaves: Mapping[str, ArrayLeaf], metadata: Mapping[str, str]) -> None:
+    """Write a header and the arrays, whose bytes are taken now, one array after another."""
     ordered = sorted(leaves.items(), key=lambda item: -item[1].item_bytes)  # so each is aligned
-    header: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
     end = 0
     for name, leaf in ordered:
         begin, end = end, end + math.prod(leaf.shape) * leaf.item_bytes
         dtype, shape = _format_view(leaf)
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-(8 + len(text)) % _ALIGNMENT_BYTES)
-    file.write(struct.pack("<Q", len(text)))
-    file.write(text)
+        entries[name] = {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+    file.write(Header(entries, metadata).encode())
     for _, leaf in ordered:
         file.write(leaf.read_bytes().data)
 
@@ -200,23 +191,17 @@ class ArraySpan:
         return self.shape if dtype in _FORMAT_DTYPES else self.shape[:-1]
 
 
-def read_arrays(mapped: mmap.mmap) -> dict[str, ArraySpan]:
+def read_arrays(mapped: mmap.mmap, header: Header) -> dict[str, ArraySpan]:
     """The arrays of a mapped file, without a copy.
 
     Raises:
-        LookupError, TypeError, ValueError, struct.error: The file is not of the format.
+        LookupError, TypeError, ValueError: The file is not of the format.
     """
-    (header_bytes,) = struct.unpack_from("<Q", mapped)
-    start = 8 + header_bytes
-    if start > len(mapped):
-        raise ValueError("the header is longer than the file")
-    header = json.loads(mapped[8:start])
-    header.pop("__metadata__", None)
-    _check_places(header.values(), data_bytes=len(mapped) - start)
-    content = np.frombuffer(mapped, dtype=np.uint8, offset=start)
+    _check_places(header.arrays.values(), data_bytes=len(mapped) - header.data_start)
+    content = np.frombuffer(mapped, dtype=np.uint8, offset=header.data_start)
     return {
         name: ArraySpan(content[slice(*entry["data_offsets"])], entry["shape"])
-        for name, entry in header.items()
+        for name, entry in header.arrays.items()
     }
 
 

@@ -1,8 +1,8 @@
-"""A dict in a folder: its plain values, its arrays in one mappable file, and the rest pickled.
+"""A dict in a folder: its plain values and arrays in one file that can be mapped, and the rest pickled.
 
 ```
-skeleton.json         plain values, and where arrays and objects stand
-arrays.safetensors    all arrays and tensors, named by their key paths; absent where there are none
+state.safetensors     all arrays and tensors, named by their key paths; and in its header the skeleton:
+                      the plain values, and where arrays and objects stand
 objects.pkl           what is neither plain nor an array; absent where there is nothing
 ```
 Reading runs no code that the writer chose, save what is in `objects.pkl`, and that is opened only
@@ -20,13 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from poptune.checkpoints.manifest import (
-    Manifest,
-    RecordedFile,
-    check_content,
-    check_sizes,
-    missing_file,
-)
+from poptune.checkpoints.container import METADATA, Header, read_header
+from poptune.checkpoints.manifest import Manifest, RecordedFile, check_content, missing_file
 from poptune.checkpoints.skeleton import Json, Place, SkeletonReader, SkeletonWriter
 from poptune.errors import CheckpointError, CorruptCheckpointError, UntrustedCheckpointError
 
@@ -36,9 +31,11 @@ if TYPE_CHECKING:
 
     from poptune.checkpoints.arrays import ArrayLeaf
 
-SKELETON_NAME = "skeleton.json"
-ARRAYS_NAME = "arrays.safetensors"
+STATE_NAME = "state.safetensors"
 OBJECTS_NAME = "objects.pkl"
+
+_SKELETON = "poptune.skeleton"
+"""Under which name the skeleton stands among the file's metadata."""
 
 _ARRAY_LIBRARIES = {"numpy", "torch", "jax"}
 """Where none of them is imported, no value can be an array."""
@@ -68,14 +65,14 @@ def encode(data: dict[Any, Any]) -> Encoded:
     if leaves.objects:
         skeleton["objects"] = list(map(str, leaves.object_places))
         objects = _pickle(leaves.objects, leaves.object_places)
-    return Encoded(json.dumps(skeleton, allow_nan=False).encode(), leaves.arrays, objects)
+    return Encoded(json.dumps(skeleton, allow_nan=False), leaves.arrays, objects)
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """What there is to write of a dict; its arrays are still where they were."""
 
-    skeleton: bytes
+    skeleton: str
     arrays: dict[str, ArrayLeaf]
     objects: bytes
 
@@ -89,21 +86,25 @@ class Encoded:
         Raises:
             OSError: The folder cannot be written.
         """
-        files = {}
-        if self.arrays:
-            from poptune.checkpoints.arrays import write_arrays  # noqa: PLC0415 (imports numpy: 60 ms)
-
-            with RecordedFile.create(folder / ARRAYS_NAME) as file:
-                write_arrays(file, self.arrays)
-            files[ARRAYS_NAME] = file.record
-        for name, content in ((OBJECTS_NAME, self.objects), (SKELETON_NAME, self.skeleton)):
-            if content:
-                with RecordedFile.create(folder / name) as file:
-                    file.write(content)
-                files[name] = file.record
+        with RecordedFile.create(folder / STATE_NAME) as file:
+            self._write_state(file)
+        files = {STATE_NAME: file.record}
+        if self.objects:
+            with RecordedFile.create(folder / OBJECTS_NAME) as file:
+                file.write(self.objects)
+            files[OBJECTS_NAME] = file.record
         manifest = Manifest("dict", files)
         manifest.write(folder)
         return manifest
+
+    def _write_state(self, file: RecordedFile) -> None:
+        metadata = {_SKELETON: self.skeleton}
+        if not self.arrays:
+            file.write(Header({}, metadata).encode())
+            return
+        from poptune.checkpoints.arrays import write_arrays  # noqa: PLC0415 (imports numpy: 60 ms)
+
+        write_arrays(file, self.arrays, metadata)
 
 
 class _Leaves:
@@ -138,7 +139,7 @@ class _Leaves:
 
     def _free_name(self, path: str) -> str:
         name, copies = path, 1
-        while name in self.arrays or name == "__metadata__":
+        while name in self.arrays or name == METADATA:
             copies += 1
             name = f"{path}~{copies}"
         return name
@@ -182,20 +183,19 @@ def read_dict(folder: Path, manifest: Manifest, *, trusted: bool, verify: bool =
         CorruptCheckpointError: The files are not those that were written.
         UntrustedCheckpointError: There are pickled objects, and `trusted` is false.
     """
-    check_sizes(manifest, folder)
     try:
-        content = _content(folder, manifest, SKELETON_NAME, verify=verify)
-        skeleton = json.loads(content[:], parse_constant=_refuse_constant)
+        state = _content(folder, manifest, STATE_NAME, verify=verify)
+        header = read_header(state)
+        skeleton = json.loads(header.metadata[_SKELETON], parse_constant=_refuse_constant)
         objects: list[Any] = []
         if places := skeleton.get("objects"):
             _require_trust(trusted, places, folder)
             objects = _unpickle(_content(folder, manifest, OBJECTS_NAME, verify=verify), folder)
         readers: dict[str, Callable[[Any], Any]] = {"$object": objects.__getitem__}
-        if ARRAYS_NAME in manifest.files:
+        if header.arrays:
             from poptune.checkpoints import arrays, leaves  # noqa: PLC0415 (imports numpy: 60 ms)
 
-            mapped = _content(folder, manifest, ARRAYS_NAME, verify=verify)
-            readers |= leaves.readers(arrays.read_arrays(mapped))
+            readers |= leaves.readers(arrays.read_arrays(state, header))
         data = SkeletonReader(readers).read(skeleton["parts"])
         if not isinstance(data, dict):
             raise TypeError(f"the root must be a dict, not a {type(data).__name__}")
@@ -213,8 +213,10 @@ def _content(folder: Path, manifest: Manifest, name: str, *, verify: bool) -> mm
         mapped = map_file(folder / name)
     except FileNotFoundError as error:
         raise missing_file(name, folder) from error
-    if verify:
-        check_content(mapped, record, name=name, folder=folder)
+    except ValueError:  # it is empty, and cannot be mapped
+        check_content(b"", record, name=name, folder=folder)
+        raise
+    check_content(mapped, record, name=name, folder=folder, verify=verify)
     return mapped
 
 

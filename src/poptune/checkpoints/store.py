@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, final
@@ -112,18 +112,18 @@ class DirectoryStore:
         target = self._path(relative_path)
         aside = _aside(target)
         try:
-            _make_folder(aside)
-            manifest = checkpoint.write(aside)
-            _require_replaceable(target)
-            _discard(target)
-            aside.rename(target)
+            with _removed_on_failure(aside):
+                _make_folder(aside)
+                manifest = checkpoint.write(aside)
+                if target.exists():
+                    _require_replaceable(target)
+                    _discard(target)
+                aside.rename(target)
         except OSError as error:
             raise CheckpointError(
                 f"Checkpoint {target} must be written, but the system says: {error}. Make room, or "
                 "choose another storage_path."
             ) from error
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
         return StoredCheckpoint(relative_path=relative_path, number=number, size_bytes=manifest.size_bytes)
 
     def open(
@@ -186,7 +186,16 @@ class DirectoryStore:
 
 
 def _aside(path: Path) -> Path:
-    return path.with_name(f".tmp-{path.name}-{uuid.uuid4().hex[:8]}")
+    return path.with_name(f".tmp-{path.name}-{os.urandom(4).hex()}")
+
+
+@contextmanager
+def _removed_on_failure(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _make_folder(path: Path) -> None:
@@ -201,7 +210,7 @@ def _has_manifest(path: Path) -> bool:
 
 
 def _require_replaceable(target: Path) -> None:
-    if target.exists() and not _has_manifest(target):
+    if not _has_manifest(target):
         raise CheckpointError(
             f"Checkpoint {target} must be written, but something else has that name: move it away."
         )

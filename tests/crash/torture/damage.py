@@ -21,12 +21,12 @@ from torture.tried import Tried
 
 
 def _truncate(folder: Path) -> None:
-    file = folder / "arrays.safetensors"
+    file = folder / "state.safetensors"
     file.write_bytes(file.read_bytes()[:-1])
 
 
 def _flip(folder: Path) -> None:
-    file = folder / "arrays.safetensors"
+    file = folder / "state.safetensors"
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)

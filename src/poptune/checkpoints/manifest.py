@@ -24,8 +24,9 @@ FORMAT_VERSION = 2
 _CHUNK_BYTES = 1 << 20
 """Small enough that a chunk is still in the processor's cache when its checksum is taken."""
 
-_LARGE_BYTES = 8 << 20
-"""Of so much the checksum is taken by another thread while it is written, which takes as long."""
+_LARGE_BYTES = 64 << 20
+"""Of so much the checksum is taken by another thread while it is written, which takes as long. For less it is
+not worth to wait until a thread begins, where all cores are busy."""
 
 Kind = Literal["dict", "directory"]
 """Whether a checkpoint was made from a dict or from a folder of the user's."""

@@ -30,6 +30,8 @@ from torture.victim import output_of, start
 _MOST_GROWTH_MB = 16.0
 _MOST_GROWTH_DESCRIPTORS = 6.0
 _KILL_EVERY_S = 0.7
+_STEP_S = 0.006
+"""Short, but so many steps of it that there is time for a good many kills."""
 _SAMPLE_EVERY_S = 0.2
 _SAMPLE_EVERY_RESULTS = 500
 
@@ -151,7 +153,7 @@ def soak_in_processes(
     soak, mark = Soak(f"{trials} trials x {iterations}, in processes"), uuid.uuid4().hex
     storage = empty(scratch / "soak")
     chance, began = random.Random(seed), time.monotonic()
-    program = start(storage, climb, mark)
+    program = start(storage, climb, mark, step_s=_STEP_S)
     next_kill_s = began + 2.0
     try:
         while program.poll() is None and time.monotonic() < began + deadline_s:

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: tutorial test lint types contracts unit torture parity bench format clean
+.PHONY: tutorial test lint types contracts unit torture parity bench scaling format clean
 
 tutorial: $(VENV)/examples.installed  ## train a population on MNIST and look at it
 	@$(BIN)/python examples/mnist_convnet_pbt.py $(ARGS)
@@ -33,6 +33,9 @@ parity: .venv-parity/installed  ## compare poptune.compat.ray with Ray itself, a
 
 bench: .venv-bench/installed  ## time poptune beside Ray Tune and Syne Tune, and write docs/benchmarks.md
 	@.venv-bench/bin/python benchmarks/speed/run.py $(ARGS)
+
+scaling: $(VENV)/dev.installed  ## simulate large clusters, and bring the figures in docs/scaling.md up to date
+	@$(BIN)/python benchmarks/scaling/run.py
 
 format: $(VENV)/dev.installed
 	$(BIN)/ruff check --fix

@@ -2,7 +2,7 @@
 
 from benchmark import Benchmark
 
-from lines import convnet, core, exploit, memory, reports, toy
+from lines import cluster, convnet, core, exploit, memory, reports, toy
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     *toy.BENCHMARKS,
@@ -11,4 +11,5 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     *exploit.BENCHMARKS,
     *core.BENCHMARKS,
     *memory.BENCHMARKS,
+    *cluster.BENCHMARKS,
 )

@@ -8,7 +8,7 @@ from poptune.schedulers import PopulationBasedTraining
 
 
 def fit_and_tell(trainable):
-    options = parser()
+    options = parser(executors=True)
     options.add_argument("--iterations", type=int, default=ITERATIONS)
     options = options.parse_args()
     tuner = tune.Tuner(
@@ -25,7 +25,9 @@ def fit_and_tell(trainable):
                 hyperparam_mutations={"lr": tune.uniform(0.0001, 1), "momentum": [0.8, 0.9, 0.99]},
             ),
         ),
-        run_config=run_config(options.storage, stop={"training_iteration": options.iterations}),
+        run_config=run_config(
+            options.storage, executor=options.executor, stop={"training_iteration": options.iterations}
+        ),
     )
     results = tuner.fit()
     assert not results.errors, results.errors

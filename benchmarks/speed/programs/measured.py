@@ -8,9 +8,12 @@ from pathlib import Path
 SLOTS = 2
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(*, executors: bool = False) -> argparse.ArgumentParser:
+    """Return the arguments of all programs; with ``executors``, also that of those that can choose one."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--storage", type=Path, required=True, help="where what is written is kept")
+    if executors:
+        parser.add_argument("--executor", choices=("processes", "ray"), default="processes")
     return parser
 
 
@@ -22,16 +25,25 @@ def tell_unavailable(reason: str) -> None:
     print(json.dumps({"unavailable": reason}), flush=True)
 
 
-def run_config(storage: Path, *, slots: int = SLOTS, loggers: tuple[str, ...] | None = None, **more):
+def run_config(
+    storage: Path,
+    *,
+    executor: str = "processes",
+    slots: int = SLOTS,
+    loggers: tuple[str, ...] | None = None,
+    **more,
+):
     """Return the settings of a run that shows nothing; ``loggers`` are all of poptune's own if not given."""
     import poptune as tune  # noqa: PLC0415 - not every program needs it
+
+    kind = tune.RayExecutor if executor == "ray" else tune.ProcessExecutor
 
     if loggers is not None:
         more["loggers"] = loggers
     return tune.RunConfig(
         storage_path=storage,
         verbose=0,
-        **{"executor": tune.ProcessExecutor(slots=slots), **more},
+        **{"executor": kind(slots=slots), **more},
     )
 
 

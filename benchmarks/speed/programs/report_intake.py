@@ -15,7 +15,7 @@ def train(_config, reports):
 
 
 def main():
-    options = parser()
+    options = parser(executors=True)
     options.add_argument("--reports", type=int, default=200_000)
     options.add_argument("--loggers", nargs="*", default=())
     options = options.parse_args()
@@ -25,7 +25,7 @@ def main():
     results = tune.Tuner(
         tune.with_parameters(train, reports=options.reports),
         tune_config=tune.TuneConfig(num_samples=SLOTS),
-        run_config=run_config(options.storage, loggers=tuple(options.loggers)),
+        run_config=run_config(options.storage, executor=options.executor, loggers=tuple(options.loggers)),
     ).fit()
     assert not results.errors, results.errors
     journaled, completed_s = results_and_end(results.experiment_path)

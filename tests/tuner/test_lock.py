@@ -37,6 +37,19 @@ def test_a_lock_that_was_let_go_leaves_no_file(path):
     assert not path.exists()
 
 
+def test_on_a_full_disk_it_has_no_name_but_holds_and_is_let_go(path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        lock = ExperimentLock.take(path)
+    with pytest.raises(tune.ExperimentError, match="run by another process"):
+        ExperimentLock.take(path)
+    lock.release()
+    ExperimentLock.take(path).release()
+
+
 def test_a_file_that_nobody_holds_locks_nothing(path):
     path.write_text("process 1 on a machine that was switched off\n")
     ExperimentLock.take(path).release()

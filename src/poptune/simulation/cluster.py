@@ -135,7 +135,7 @@ class Cluster:
     @property
     def storage_busy_s(self) -> float:
         """For how long the storage has worked."""
-        return self._storage.busy_s
+        return self._storage.busy_s(self.now_s)
 
     def run(self, first: Input, until_s: float) -> Accounts:
         """Handle the first event and all that follows up to a time; return the books."""

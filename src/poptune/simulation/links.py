@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Link:
-    """A network card, a disk, or all of a storage service.
+    """A network card, or all of a storage service.
 
     Args:
         bytes_per_s: Its rate.
@@ -15,20 +15,25 @@ class Link:
 
     bytes_per_s: float
     free_s: float = 0.0
-    """When it has served all that was asked of it."""
-    busy_s: float = 0.0
-    """For how long it has worked, in all."""
+    """When it will have served all that was asked of it."""
+    _asked_s: float = 0.0
+
+    def serve(self, now_s: float, size_bytes: float) -> float:
+        """Have it serve bytes after all that it was asked for before; return when it has."""
+        takes_s = size_bytes / self.bytes_per_s
+        self.free_s = max(now_s, self.free_s) + takes_s
+        self._asked_s += takes_s
+        return self.free_s
+
+    def busy_s(self, now_s: float) -> float:
+        """Return for how long it has worked up to now."""
+        return self._asked_s - max(0.0, self.free_s - now_s)
 
 
 def transfer(now_s: float, size_bytes: float, *links: Link) -> float:
     """Send bytes over links that lie one behind the other, and return when they have arrived.
 
-    It begins when all links are free, and goes as fast as the slowest one; a faster one is free again for
-    others before it ends.
+    The bytes stream: they have arrived when the link that comes to them last has served them. A link never
+    rests while something waits for it.
     """
-    begin_s = max(now_s, *(link.free_s for link in links))
-    for link in links:
-        takes_s = size_bytes / link.bytes_per_s
-        link.free_s = begin_s + takes_s
-        link.busy_s += takes_s
-    return begin_s + size_bytes / min(link.bytes_per_s for link in links)
+    return max(link.serve(now_s, size_bytes) for link in links)

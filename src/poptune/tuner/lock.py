@@ -60,8 +60,9 @@ class ExperimentLock:
             os.close(descriptor)  # its owner has just removed it, or moved the folder away
 
     def _sign(self) -> None:
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # a full disk takes no name, but a lock it is all the same
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
 
     def follow(self, path: Path) -> None:
         """Note that the folder was renamed, so that the file is at ``path`` now."""

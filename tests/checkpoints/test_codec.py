@@ -458,6 +458,11 @@ def test_a_pickle_that_does_not_open_says_so(tmp_path: Path) -> None:
     "text",
     ["", "[]", "{}", '{"format": "other"}', "\xff"]
     + [json.dumps({"format": "poptune-checkpoint", "version": 2, "kind": "odd", "files": {}})]
+    + [json.dumps({"format": "poptune-checkpoint", "version": 2, "kind": "dict", "files": None})]
+    + [
+        json.dumps({"format": "poptune-checkpoint", "version": 2, "kind": "dict", "files": {"a": record}})
+        for record in ({"crc32": math.inf, "size_bytes": 1}, None)
+    ]
     + [
         json.dumps(
             {

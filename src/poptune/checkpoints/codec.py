@@ -21,7 +21,13 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 
 from poptune.checkpoints.container import METADATA, Header, read_header
-from poptune.checkpoints.manifest import Manifest, RecordedFile, check_content, missing_file
+from poptune.checkpoints.manifest import (
+    MALFORMED,
+    Manifest,
+    RecordedFile,
+    check_content,
+    missing_file,
+)
 from poptune.checkpoints.skeleton import Json, Place, SkeletonReader, SkeletonWriter
 from poptune.errors import CheckpointError, CorruptCheckpointError, UntrustedCheckpointError
 
@@ -40,8 +46,7 @@ _SKELETON = "poptune.skeleton"
 _ARRAY_LIBRARIES = {"numpy", "torch", "jax"}
 """Where none of them is imported, no value can be an array."""
 
-_MALFORMED = (LookupError, TypeError, ValueError, AttributeError, RuntimeError, struct.error)
-"""What the readers raise on files that no writer of ours has written."""
+_MALFORMED = (*MALFORMED, struct.error)
 
 
 def write_dict(data: dict[Any, Any], folder: Path) -> Manifest:

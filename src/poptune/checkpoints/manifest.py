@@ -28,6 +28,9 @@ _LARGE_BYTES = 64 << 20
 """Of so much the checksum is taken by another thread while it is written, which takes as long. For less it is
 not worth to wait until a thread begins, where all cores are busy."""
 
+MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
+"""What reading raises for files that no writer of ours has written."""
+
 Kind = Literal["dict", "directory"]
 """Whether a checkpoint was made from a dict or from a folder of the user's."""
 
@@ -72,7 +75,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     try:
         return _parse(json.loads(text), folder)
-    except (LookupError, TypeError, ValueError, RecursionError) as error:
+    except MALFORMED as error:
         raise CorruptCheckpointError(
             f"{MANIFEST_NAME} of checkpoint {folder} must be a manifest of poptune, but it is not "
             f"({error!r}): use another checkpoint."

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         JournalError,
         PoptuneError,
         PoptuneWarning,
+        StorageError,
         TrainableError,
         UntrustedCheckpointError,
     )
@@ -96,6 +97,7 @@ __all__ = [
     "Schedule",
     "StateRef",
     "Stopper",
+    "StorageError",
     "TimeoutStopper",
     "Trainable",
     "TrainableError",
@@ -139,8 +141,8 @@ _NAMES_BY_HOME = {
     "core.schedule": "Schedule",
     "errors": (
         "CheckpointError ConfigurationError CorruptCheckpointError ExecutorError ExperimentError "
-        "InternalError JournalError PoptuneError PoptuneWarning TrainableError "
-        "UntrustedCheckpointError"
+        "InternalError JournalError PoptuneError PoptuneWarning StorageError "
+        "TrainableError UntrustedCheckpointError"
     ),
     "executors": "InlineExecutor ProcessExecutor preload",
     "results": "Result ResultGrid",

@@ -26,6 +26,8 @@ from poptune.runtime.trainable import Prepared, Trainable, check_resources
 from poptune.schedulers import PopulationBasedTrainingReplay
 from poptune.search_space import Resolved, validate, variants
 from poptune.stoppers import StopRules, stop_rules
+from poptune.storage import remote_url
+from poptune.storage.remote import check_installed
 from poptune.tuner.configs import RunConfig, TuneConfig
 
 _EXECUTORS: dict[str, Callable[[], Executor]] = {"processes": ProcessExecutor, "inline": InlineExecutor}
@@ -68,6 +70,8 @@ class Definition:
             executor=_executor(run.executor),
             resources=dict(resources),
         )
+        if url := remote_url(run.storage_path):
+            check_installed(url)
         validate(param_space)
         definition.executor.count_slots(definition.resources)
         prepared.check_signature()
@@ -170,8 +174,8 @@ class Definition:
             ),
         )
 
-    def terms(self, name: str, path: str) -> Terms:
-        """Return what holds for every trial of the experiment in this folder."""
+    def terms(self, name: str, path: str, remote: str = "") -> Terms:
+        """Return what holds for every trial of the experiment in this folder, mirrored to this remote one."""
         needs = self.tune.scheduler.needs
         stop = self.stop_rules
         checkpoints = self.run.checkpoint_config
@@ -181,6 +185,7 @@ class Definition:
         return Terms(
             experiment_name=name,
             experiment_path=path,
+            remote=remote,
             stop=stop.thresholds,
             stop_population=dict(self.run.stop_population_at or {}),
             time_attr=needs.time_attr,

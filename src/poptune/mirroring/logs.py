@@ -1,0 +1,88 @@
+"""The files beside journal and checkpoints: results, what trials print, and files of the user's."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from poptune.layout import is_reserved
+from poptune.storage.locations import is_safe
+from poptune.storage.remote import Remote
+
+_LOOK_EVERY_S = 5.0
+_BYTES_A_SECOND = 1 << 20
+"""A file that grows is uploaded anew as a whole, so the larger it is, the less often."""
+_LEAST_PAUSE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    size_bytes: int
+    modified_ns: int
+
+
+class Logs:
+    """Uploads those of an experiment's files that have changed.
+
+    Args:
+        root: The experiment's folder.
+        remote: Its remote folder.
+    """
+
+    def __init__(self, root: Path, remote: Remote) -> None:
+        self._root = root
+        self._remote = remote
+        self._uploaded: dict[str, tuple[_Version, float]] = {}
+        self._looked_s = 0.0
+
+    def bring(self, *, all_of_them: bool = False) -> None:
+        """Upload what has changed and is due, or all that has changed.
+
+        Raises:
+            RemoteError: The storage fails.
+        """
+        now_s = time.monotonic()
+        if not all_of_them and now_s - self._looked_s < _LOOK_EVERY_S:
+            return
+        self._looked_s = now_s
+        for path in log_files(self._root):
+            try:
+                status = path.stat()
+                version = _Version(status.st_size, status.st_mtime_ns)
+                name = path.relative_to(self._root).as_posix()
+                before, uploaded_s = self._uploaded.get(name, (None, -_LEAST_PAUSE_S))
+                is_due = now_s - uploaded_s >= max(_LEAST_PAUSE_S, version.size_bytes / _BYTES_A_SECOND)
+                if version != before and (is_due or all_of_them):
+                    self._remote.upload(path, name)
+                    self._uploaded[name] = version, now_s
+            except FileNotFoundError:  # the user's code has removed it just now
+                continue
+
+
+def log_files(root: Path) -> Iterator[Path]:
+    """Return the files in an experiment's folder that are no journal, objects or checkpoints, nor hidden."""
+    for path in _files(root):
+        name = path.relative_to(root).as_posix()
+        if is_log(name) and is_safe(name):
+            yield path
+
+
+def is_log(name: str) -> bool:
+    """Whether what has this name in an experiment's folder is such a file."""
+    parts = name.split("/")
+    if len(parts) == 1:
+        return not name.startswith(".") and (not is_reserved(name) or name.startswith("pbt_"))
+    return not any(part.startswith((".", "checkpoint_")) for part in parts)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for entry in os.scandir(folder):
+        if entry.is_symlink() or entry.name.startswith((".", "checkpoint_")):
+            continue
+        if entry.is_dir():
+            yield from _files(Path(entry.path))
+        elif entry.is_file():
+            yield Path(entry.path)

@@ -1,0 +1,181 @@
+"""In which order an experiment goes to its remote folder, so that it can be restored at any moment.
+
+What is true there after each single operation, whoever is killed and whatever is still to come:
+
+    The journal there is a prefix of the journal here, and each checkpoint that it names, of those that were
+    whole here, is there, whole. So are the objects that it names.
+
+For that, one turn of the mirror goes so:
+
+1. The journal here is read to its end, N. While that is done no checkpoint is deleted here, and from then on
+   none of those that the prefix up to N names and that are not there yet. (A checkpoint is deleted only after
+   the record that gives it up, so all that the prefix names are here now, unless they are damaged.)
+2. What was appended to ``objects.pkl`` is uploaded: it holds whatever records up to N name.
+3. The checkpoints that the prefix names and that are not there are uploaded: files first, manifest last.
+4. The records up to N are uploaded, as one new object. With it the prefix there becomes the one up to N.
+5. Only now are checkpoints deleted there that the prefix no longer names, and objects that others replace.
+
+So there is no moment at which a checkpoint goes that the journal there still names, nor one at which the
+journal there names one that is to come. The price is that the journal waits for the checkpoints: what a lost
+machine loses is what happened since the last turn, which takes as long as its uploads.
+
+A turn that breaks off is begun anew, with all that has happened since; each step of it can be done twice.
+Logs have no part in this. They are uploaded now and then, and are written anew from the journal if need be.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from poptune.errors import CorruptCheckpointError, ExperimentError
+from poptune.layout import Layout
+from poptune.mirroring.holding import HoldingStore
+from poptune.mirroring.journal import MirroredJournal
+from poptune.mirroring.logs import Logs
+from poptune.mirroring.parts import Part
+from poptune.mirroring.streams import (
+    JOURNAL_PREFIX,
+    JOURNAL_SUFFIX,
+    OBJECTS_PREFIX,
+    OBJECTS_SUFFIX,
+    GrowingFile,
+    Stream,
+    last_whole,
+)
+from poptune.storage.remote import Remote, read_or_none
+from poptune.storage.transfers import (
+    checkpoints_among,
+    delete_checkpoint,
+    manifest_of,
+    upload_checkpoint,
+)
+
+
+class Mirror:
+    """Brings one experiment to its remote folder, turn by turn. All by one thread.
+
+    Args:
+        root: The experiment's folder.
+        remote: Its remote folder.
+        store: The store through which the controller deletes checkpoints.
+        confirm: Raises an error unless it is certain that nobody else writes to the remote folder.
+    """
+
+    def __init__(
+        self, root: Path, remote: Remote, store: HoldingStore, confirm: Callable[[], None] = lambda: None
+    ) -> None:
+        self._layout = Layout(root)
+        self._remote = remote
+        self._store = store
+        self._confirm = confirm
+        self._journal = MirroredJournal(self._layout.journal)
+        self._objects_file = GrowingFile(self._layout.objects)
+        self._records = Stream(remote, JOURNAL_PREFIX, JOURNAL_SUFFIX, self._journal)
+        self._objects = Stream(remote, OBJECTS_PREFIX, OBJECTS_SUFFIX, self._objects_file)
+        self._logs = Logs(root, remote)
+        self._there: set[str] = set()
+        """Checkpoints of which there is something in the remote folder."""
+        self._settled: set[str] = set()
+        """Checkpoints that are there, wholly; and those that are whole nowhere, which nobody waits for."""
+        self._stale: list[Part] = []
+
+    def begin(self) -> None:
+        """See what is in the remote folder already.
+
+        Raises:
+            ExperimentError: The experiment has gone on somewhere else.
+            RemoteError: The storage fails.
+        """
+        sizes = self._remote.sizes()
+        self._there = checkpoints_among(sizes)
+        others = self._records.find(sizes)
+        ahead = [part for part in others if part.last > self._records.last]
+        if ahead and last_whole(self._remote, JOURNAL_PREFIX, JOURNAL_SUFFIX, others) > self._records.last:
+            raise ExperimentError(
+                f"The experiment in {self._remote.url} has gone on elsewhere since it was opened: restore "
+                "it again"
+            )
+        self._stale = others
+        self._remote.delete(self._layout.journal.name)  # it says that a session has ended and all is there
+        for part in self._objects.find(
+            sizes
+        ):  # what a killed program has left half written, which nobody names
+            self._objects.delete(part)
+
+    def turn(self) -> None:
+        """Bring there what has happened since the last turn; see the head of this file.
+
+        Raises:
+            LostLockError: Another controller is at work.
+            RemoteError: The storage fails. What is done of the turn need not be done again.
+        """
+        named = self._read_on()
+        try:
+            if self._journal.last > self._records.last:
+                self._objects.publish_slices(self._objects_file.size)
+            for path in named:
+                if path not in self._settled:
+                    self._bring(path)
+            self._confirm()
+            self._records.publish(self._journal.last)
+        finally:
+            self._store.let_go()
+        self._clean(set(named))
+        self._logs.bring()
+
+    def finish(self) -> None:
+        """Bring all that there is; and the journal and the objects as they are in a folder, too.
+
+        So what lies there then is, once it is copied to a disk, an experiment's folder like any other.
+        """
+        self.turn()
+        self._logs.bring(all_of_them=True)
+        self._remote.upload(self._layout.objects, self._layout.objects.name)
+        with tempfile.TemporaryDirectory(prefix="poptune-snapshot-") as folder:
+            snapshot = Path(folder, self._layout.journal.name)
+            self._journal.copy_to(snapshot)
+            self._remote.upload(snapshot, snapshot.name)
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        self._journal.close()
+
+    def _read_on(self) -> list[str]:
+        """Read the journal to its end; hold the checkpoints that are to go, and return all that it names."""
+        with self._store.undisturbed():
+            self._journal.read_on()
+            named = self._journal.named()
+            self._store.hold(path for path in named if path not in self._settled)
+        return named
+
+    def _bring(self, path: str) -> None:
+        """Have a checkpoint there. One that is not whole here, nor there, is left to who needs it."""
+        is_here = (self._layout.root / path).is_dir()
+        if is_here or (path not in self._there and not self._is_whole_there(path)):
+            try:
+                self._there.add(path)
+                upload_checkpoint(self._remote, self._layout.root, path)
+            except CorruptCheckpointError:
+                pass
+        self._settled.add(path)
+
+    def _is_whole_there(self, path: str) -> bool:
+        """Whether somebody else has uploaded it meanwhile: a worker on another machine."""
+        return read_or_none(self._remote, manifest_of(path)) is not None
+
+    def _clean(self, named: set[str]) -> None:
+        """Remove what the journal there no longer names, and what other parts of it replace."""
+        gone = self._there - named
+        if gone or self._stale:
+            self._confirm()
+        for path in gone:
+            delete_checkpoint(self._remote, path)
+            self._there.discard(path)
+            self._settled.discard(path)
+        while self._stale:
+            self._records.delete(self._stale[-1])
+            self._stale.pop()
+        self._records.merge()
+        self._settled &= named

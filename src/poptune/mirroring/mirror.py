@@ -43,6 +43,7 @@ from poptune.mirroring.streams import (
     GrowingFile,
     Stream,
     last_whole,
+    parts_in,
 )
 from poptune.storage.remote import Remote, read_or_none
 from poptune.storage.transfers import (
@@ -91,8 +92,7 @@ class Mirror:
         sizes = self._remote.sizes()
         self._there = checkpoints_among(sizes)
         others = self._records.find(sizes)
-        ahead = [part for part in others if part.last > self._records.last]
-        if ahead and last_whole(self._remote, JOURNAL_PREFIX, JOURNAL_SUFFIX, others) > self._records.last:
+        if any(part.last > self._records.last for part in others) and self._is_behind(sizes):
             raise ExperimentError(
                 f"The experiment in {self._remote.url} has gone on elsewhere since it was opened: restore "
                 "it again"
@@ -103,6 +103,10 @@ class Mirror:
             sizes
         ):  # what a killed program has left half written, which nobody names
             self._objects.delete(part)
+
+    def _is_behind(self, sizes: dict[str, int]) -> bool:
+        parts = parts_in(sizes, JOURNAL_PREFIX, JOURNAL_SUFFIX)
+        return last_whole(self._remote, JOURNAL_PREFIX, JOURNAL_SUFFIX, parts) > self._records.last
 
     def turn(self) -> None:
         """Bring there what has happened since the last turn; see the head of this file.

@@ -1,0 +1,115 @@
+import pickle
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+
+import poptune as tune
+from poptune.errors import ExperimentError
+from poptune.mirroring.fetching import continued, fetch_for_reading
+from poptune.storage import experiment_mirror, open_remote, reading_copy
+
+sys.path.insert(0, str(Path(__file__).parent))
+from replayed import fit, outcome, records_of
+
+
+@pytest.fixture
+def done(url):
+    """The URL of a finished experiment."""
+    fit(url)
+    return f"{url}/run"
+
+
+def test_what_is_read_is_not_what_is_run(done, cache):
+    before = {path: path.stat().st_mtime_ns for path in experiment_mirror(done).rglob("*")}
+    results = tune.ResultGrid.from_path(done)
+    assert all(Path(result.path).is_relative_to(reading_copy(done)) for result in results)
+    assert len(outcome(results)) == 4
+    assert {path: path.stat().st_mtime_ns for path in experiment_mirror(done).rglob("*")} == before
+
+
+def test_looking_at_a_remote_experiment_fetches_none_of_its_code(done):
+    root = fetch_for_reading(done)
+    assert {path.name for path in root.iterdir()} == {"experiment.db", ".poptune_remote.json"}
+
+
+def test_a_remote_experiment_whose_objects_are_poisoned_is_looked_at_without_harm(done, tmp_path):
+    class Poison:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "harm",)
+
+    remote = open_remote(done)
+    for name in remote.sizes():
+        if "/objects/" in name or name.endswith(".pkl"):
+            remote.write(name, pickle.dumps(Poison()))
+    assert len(tune.ResultGrid.from_path(done)) == 4
+    assert not (tmp_path / "harm").exists()
+
+
+def test_reading_again_shows_what_has_happened_since(url):
+    fit(url, iterations=2)
+    assert {result.metrics["training_iteration"] for result in tune.ResultGrid.from_path(f"{url}/run")} == {2}
+    fit(url, iterations=4)
+    results = tune.ResultGrid.from_path(f"{url}/run")
+    assert {result.metrics["training_iteration"] for result in results} == {4}
+    assert all(state["step"] == 4 for *_, state in outcome(results))
+
+
+def test_a_folder_that_is_there_and_whole_is_gone_on_with_as_it_is(done):
+    root = experiment_mirror(done)
+    before = records_of(root)
+    for name in list((remote := open_remote(done)).sizes()):
+        if "/journal/" in name and not name.split("/")[-1].startswith("000000000001-"):
+            remote.delete(name)
+    continued(remote, root)
+    assert records_of(root) == before
+
+
+def test_a_folder_that_was_overtaken_is_moved_aside_and_not_lost(url):
+    fit(url, iterations=2)
+    root, remote = experiment_mirror(f"{url}/run"), open_remote(f"{url}/run")
+    before = records_of(root)
+    fit(f"{url}-other", iterations=4)
+    other = open_remote(f"{url}-other/run")
+    for name in list(remote.sizes()):
+        remote.delete(name)
+    for name in other.sizes():
+        other.copy(name, remote)
+    continued(remote, root)
+    assert records_of(root) == records_of(experiment_mirror(f"{url}-other/run"))
+    assert records_of(root.with_name("run.overtaken.1")) == before
+
+
+def test_logs_come_back_with_the_journal(url, tmp_path):
+    fit(url, loggers=("json",))
+    (trial,) = (name for name in open_remote(f"{url}/run").sizes() if "_00000_" in name and "result" in name)
+    continued(open_remote(f"{url}/run"), tmp_path / "other")
+    assert len((tmp_path / "other" / trial).read_text().splitlines()) == 8
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"[[1]]", b'[[2,"created",1,null,{}]]', b"\xff"])
+def test_a_journal_that_makes_no_sense_is_an_error_that_says_so(remote, tmp_path, content):
+
+    remote.write(f".poptune/journal/000000000001-000000000001-{zlib.crc32(content):08x}.json", content)
+    with pytest.raises(ExperimentError, match="damaged"):
+        continued(remote, tmp_path / "x")
+
+
+def test_a_place_without_an_experiment_is_an_error_that_names_it(url):
+    for open_it in (tune.ResultGrid.from_path, tune.Tuner.restore, tune.verify):
+        with pytest.raises(ExperimentError, match=f"{url}/none holds none"):
+            open_it(f"{url}/none")
+
+
+def test_the_folder_that_a_remote_experiment_is_run_in_stands_for_it(done):
+    tuner = tune.Tuner.restore(experiment_mirror(done))
+    assert tuner.get_results().experiment_path == done
+    assert tune.verify(experiment_mirror(done)).ok
+
+
+def test_what_a_user_keeps_beside_experiments_is_not_touched(url):
+    open_remote(f"{url}/run").write("notes.txt", b"mine")
+    with pytest.raises(ExperimentError, match="is no experiment"):
+        fit(url)
+    assert open_remote(f"{url}/run").read("notes.txt") == b"mine"

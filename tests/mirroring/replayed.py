@@ -161,8 +161,11 @@ class InMemory:
 
 def prefix_in(remote) -> list:
     """The records that are in a remote folder."""
-    parts = parts_in(remote.sizes(), JOURNAL_PREFIX, JOURNAL_SUFFIX)
-    return list(_records(remote, parts))
+
+    def read(part):
+        return remote.objects.get(f"{JOURNAL_PREFIX}{part.name}{JOURNAL_SUFFIX}")
+
+    return list(_records(parts_in(list(remote.objects), JOURNAL_PREFIX, JOURNAL_SUFFIX), read))
 
 
 def named_by(records) -> set[str]:

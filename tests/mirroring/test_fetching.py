@@ -1,3 +1,4 @@
+import json
 import pickle
 import sys
 import zlib
@@ -9,6 +10,8 @@ import poptune as tune
 from poptune.errors import ExperimentError
 from poptune.mirroring.fetching import continued, fetch_for_reading
 from poptune.storage import experiment_mirror, open_remote, reading_copy
+from poptune.tuner import verifying
+from poptune.verification.verdict import BrokenCheckpoint
 
 sys.path.insert(0, str(Path(__file__).parent))
 from replayed import fit, outcome, records_of
@@ -113,3 +116,37 @@ def test_what_a_user_keeps_beside_experiments_is_not_touched(url):
     with pytest.raises(ExperimentError, match="is no experiment"):
         fit(url)
     assert open_remote(f"{url}/run").read("notes.txt") == b"mine"
+
+
+def test_parts_that_are_made_one_while_they_are_read_are_listed_anew(done, tmp_path, monkeypatch):
+    remote = open_remote(done)
+    names = [name for name in remote.sizes() if "/journal/" in name]
+    assert len(names) > 1
+    rows = [row for name in sorted(names) for row in json.loads(remote.read(name))]
+    merged = json.dumps(rows).encode()
+    listing, listings = type(remote).sizes, []
+
+    def merge_after_the_second_listing(self, folder=""):
+        found = listing(self, folder)
+        listings.append(found)
+        if len(listings) == 2:
+            remote.write(f".poptune/journal/{1:012}-{len(rows):012}-{zlib.crc32(merged):08x}.json", merged)
+            for name in names:
+                remote.delete(name)
+        return found
+
+    monkeypatch.setattr(type(remote), "sizes", merge_after_the_second_listing)
+    root = fetch_for_reading(done, root=tmp_path / "copy")
+    assert len(records_of(root)) == len(rows)
+
+
+def test_a_checkpoint_that_goes_while_a_run_is_verified_is_not_missing(url, monkeypatch):
+    fit(url)
+    done, whole = f"{url}/run", verifying.check_states
+
+    def check_while_it_goes_on(root, checkpoints, *, remote):
+        found = whole(root, checkpoints, remote=remote)
+        return [*found, *(BrokenCheckpoint("gone/checkpoint_000001", "deleted") for _ in range(1))]
+
+    monkeypatch.setattr(verifying, "check_states", check_while_it_goes_on)
+    assert tune.verify(done).ok

@@ -21,6 +21,7 @@ from poptune.storage.trouble import LostLockError, RemoteError
 _EVERY_S = 0.5
 _PATIENCE_AT_BEGIN_S = 60.0
 PATIENCE_AT_END_S = 120.0
+_AT_ONCE = 4
 _PAUSE_AT_END_S = 2.0
 _WARN_AFTER_S = 15.0
 """Single errors are usual with such storages; trouble that lasts is worth a word."""
@@ -42,7 +43,7 @@ class Mirroring:
     def __init__(self, root: Path, remote: Remote, store: HoldingStore, confirm: Callable[[], None]) -> None:
         self._root = root
         self._remote = remote
-        self._make = partial(Mirror, root, remote, store, confirm)
+        self._make = partial(Mirror, root, remote, store, confirm, at_once=_AT_ONCE)
         self._wake = threading.Event()
         self._started = threading.Event()
         self._closing = threading.Event()

@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from poptune.errors import ExperimentError, JournalError
@@ -29,6 +30,9 @@ from poptune.mirroring.streams import (
 from poptune.storage.locations import ORIGIN_NAME, mark, reading_copy
 from poptune.storage.remote import Remote, open_remote, patiently
 
+_LISTINGS = 5
+"""So often a journal is listed anew if parts of it go while it is read."""
+
 
 def continued(remote: Remote, root: Path) -> None:
     """Have a folder hold the experiment as far as the remote folder has it, or farther, to be gone on with.
@@ -44,23 +48,20 @@ def continued(remote: Remote, root: Path) -> None:
         ExperimentError: There is no experiment, neither here nor there.
         StorageError: The storage fails.
     """
-    sizes = patiently(remote.sizes)
-    parts = parts_in(sizes, JOURNAL_PREFIX, JOURNAL_SUFFIX)
     layout = Layout(root)
+    parts = parts_in(patiently(remote.sizes), JOURNAL_PREFIX, JOURNAL_SUFFIX)
     if layout.journal.is_file():
         if not parts or _is_ahead(layout, remote, parts):
             return
         _set_aside(layout)
-    elif not parts:
-        raise _no_experiment(remote)
     root.mkdir(parents=True, exist_ok=True)
-    _fetch_objects(remote, sizes, layout)
-    for name in sizes:
-        if is_log(name):
+    with _fetched_journal(remote, root) as journal:
+        _fetch_objects(remote, layout)
+        for name in filter(is_log, patiently(remote.sizes)):
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            patiently(lambda name=name, path=path: remote.download(name, path))  # type: ignore[misc]
-    _fetch_journal(remote, parts, layout.journal)
+            patiently(partial(remote.download, name, path))
+        journal.replace(layout.journal)
 
 
 def fetch_for_reading(url: str, *, root: Path | None = None, objects: bool = False) -> Path:
@@ -77,21 +78,16 @@ def fetch_for_reading(url: str, *, root: Path | None = None, objects: bool = Fal
         ExperimentError: There is no experiment.
         StorageError: The storage fails.
     """
-    remote = open_remote(url)
-    root = root or reading_copy(url)
-    sizes = patiently(remote.sizes)
-    parts = parts_in(sizes, JOURNAL_PREFIX, JOURNAL_SUFFIX)
-    if not parts:
+    remote, layout = open_remote(url), Layout(root or reading_copy(url))
+    if not parts_in(patiently(remote.sizes), JOURNAL_PREFIX, JOURNAL_SUFFIX):
         raise _no_experiment(remote)
-    mark(root, url, is_copy=True)
-    with tempfile.TemporaryDirectory(prefix=".tmp-", dir=root) as folder:
-        fetched = Layout(Path(folder)).journal
-        _fetch_journal(remote, parts, fetched)
+    mark(layout.root, url, is_copy=True)
+    with _fetched_journal(remote, layout.root) as journal:
         if objects:
-            _fetch_objects(remote, sizes, Layout(root))
-        _forget_another(Layout(root), fetched)
-        fetched.replace(Layout(root).journal)
-    return root
+            _fetch_objects(remote, layout)
+        _forget_another(layout, journal)
+        journal.replace(layout.journal)
+    return layout.root
 
 
 def is_all_there(remote: Remote, root: Path) -> bool:
@@ -135,29 +131,53 @@ def _set_aside(layout: Layout) -> None:
             path.rename(aside / path.name)
 
 
-def _fetch_objects(remote: Remote, sizes: dict[str, int], layout: Layout) -> None:
+def _fetch_objects(remote: Remote, layout: Layout) -> None:
+    """Fetch all that there is now: the journal that was fetched before names nothing that is not among it."""
+    parts = parts_in(patiently(remote.sizes), OBJECTS_PREFIX, OBJECTS_SUFFIX)
     aside = layout.objects.with_name(f"{layout.objects.name}.new")
-    parts = parts_in(sizes, OBJECTS_PREFIX, OBJECTS_SUFFIX)
     with aside.open("wb") as file:
         for _, content in assembled(parts, reader(remote, OBJECTS_PREFIX, OBJECTS_SUFFIX)):
             file.write(content)
     aside.replace(layout.objects)
 
 
-def _fetch_journal(remote: Remote, parts: Iterable[Part], path: Path) -> None:
-    SqliteJournal.rebuild(path, _records(remote, parts))
-    with contextlib.closing(SqliteJournal.open(path, UnopenedObjects(), read_only=True)) as journal:
-        if next(journal.records(), None) is None:
-            path.unlink()
+@contextlib.contextmanager
+def _fetched_journal(remote: Remote, root: Path) -> Iterator[Path]:
+    """The journal, in a file that is to be moved to where it belongs, below the folder."""
+    with tempfile.TemporaryDirectory(prefix=".tmp-", dir=root) as folder:
+        path = Layout(Path(folder)).journal
+        for _ in range(_LISTINGS):
+            if _fetch_journal(remote, path):
+                break
+        if _first(path) is None:
             raise ExperimentError(
                 f"The journal of an experiment begins with its first record, but that in {remote.url} cannot "
                 "be read: it was damaged, or not written by poptune"
             )
+        yield path
 
 
-def _records(remote: Remote, parts: Iterable[Part]) -> Iterator[tuple[int, Record]]:
+def _fetch_journal(remote: Remote, path: Path) -> bool:
+    """Fetch the journal; return False if some of its parts were made one meanwhile, so it may be short."""
+    gone: list[Part] = []
+    read_now = reader(remote, JOURNAL_PREFIX, JOURNAL_SUFFIX)
+
+    def read(part: Part) -> bytes | None:
+        content = read_now(part)
+        if content is None:
+            gone.append(part)
+        return content
+
+    parts = parts_in(patiently(remote.sizes), JOURNAL_PREFIX, JOURNAL_SUFFIX)
+    if not parts:
+        raise _no_experiment(remote)
+    SqliteJournal.rebuild(path, _records(parts, read))
+    return not gone
+
+
+def _records(parts: Iterable[Part], read: Callable[[Part], bytes | None]) -> Iterator[tuple[int, Record]]:
     """Return the records in the parts, up to where they no longer fit together."""
-    for part, content in assembled(parts, reader(remote, JOURNAL_PREFIX, JOURNAL_SUFFIX)):
+    for part, content in assembled(parts, read):
         try:
             records = list(records_in(content))
         except JournalError:

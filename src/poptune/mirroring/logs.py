@@ -12,10 +12,11 @@ from poptune.layout import is_reserved
 from poptune.storage.locations import is_safe
 from poptune.storage.remote import Remote
 
-_LOOK_EVERY_S = 5.0
+_LEAST_PAUSE_S = 30.0
+_UPLOADS_A_SECOND = 5.0
+"""Each upload is paid for, and many trials have many files."""
 _BYTES_A_SECOND = 1 << 20
 """A file that grows is uploaded anew as a whole, so the larger it is, the less often."""
-_LEAST_PAUSE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Logs:
         self._root = root
         self._remote = remote
         self._uploaded: dict[str, tuple[_Version, float]] = {}
-        self._looked_s = 0.0
+        self._look_next_s = 0.0
 
     def bring(self, *, all_of_them: bool = False) -> None:
         """Upload what has changed and is due, or all that has changed.
@@ -45,10 +46,11 @@ class Logs:
             RemoteError: The storage fails.
         """
         now_s = time.monotonic()
-        if not all_of_them and now_s - self._looked_s < _LOOK_EVERY_S:
+        if not all_of_them and now_s < self._look_next_s:
             return
-        self._looked_s = now_s
-        for path in log_files(self._root):
+        paths = list(log_files(self._root))
+        self._look_next_s = now_s + max(_LEAST_PAUSE_S, len(paths) / _UPLOADS_A_SECOND)
+        for path in paths:
             try:
                 status = path.stat()
                 version = _Version(status.st_size, status.st_mtime_ns)

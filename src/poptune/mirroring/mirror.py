@@ -26,7 +26,8 @@ Logs have no part in this. They are uploaded now and then, and are written anew 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from poptune.errors import CorruptCheckpointError, ExperimentError
@@ -62,11 +63,19 @@ class Mirror:
         remote: Its remote folder.
         store: The store through which the controller deletes checkpoints.
         confirm: Raises an error unless it is certain that nobody else writes to the remote folder.
+        at_once: How many checkpoints are uploaded at a time.
     """
 
     def __init__(
-        self, root: Path, remote: Remote, store: HoldingStore, confirm: Callable[[], None] = lambda: None
+        self,
+        root: Path,
+        remote: Remote,
+        store: HoldingStore,
+        confirm: Callable[[], None] = lambda: None,
+        *,
+        at_once: int = 1,
     ) -> None:
+        self._at_once = at_once
         self._layout = Layout(root)
         self._remote = remote
         self._store = store
@@ -119,9 +128,7 @@ class Mirror:
         try:
             if self._journal.last > self._records.last:
                 self._objects.publish_slices(self._objects_file.size)
-            for path in named:
-                if path not in self._settled:
-                    self._bring(path)
+            self._bring_all([path for path in named if path not in self._settled])
             self._confirm()
             self._records.publish(self._journal.last)
         finally:
@@ -153,6 +160,15 @@ class Mirror:
             named = self._journal.named()
             self._store.hold(path for path in named if path not in self._settled)
         return named
+
+    def _bring_all(self, paths: Sequence[str]) -> None:
+        if self._at_once == 1 or len(paths) < 2:
+            for path in paths:
+                self._bring(path)
+            return
+        with ThreadPoolExecutor(self._at_once, thread_name_prefix="poptune-uploads") as uploads:
+            for done in [uploads.submit(self._bring, path) for path in paths]:
+                done.result()
 
     def _bring(self, path: str) -> None:
         """Have a checkpoint there. One that is not whole here, nor there, is left to who needs it."""

@@ -8,11 +8,12 @@ from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from poptune.journal import SqliteJournal, consistent
+from poptune.journal import SqliteJournal, UnopenedObjects, consistent
 from poptune.journal.journal import fold
 from poptune.mirroring import fetch_for_reading
-from poptune.storage import remote_url
+from poptune.storage import origin, remote_url
 from poptune.tuner.folder import ExperimentFolder
+from poptune.types import CheckpointId
 from poptune.verification import Verification, check_states, kept, replay
 
 
@@ -62,6 +63,15 @@ def _opened(path: str | PathLike[str]) -> Iterator[ExperimentFolder]:
         yield ExperimentFolder(fetch_for_reading(url, root=Path(scratch, "experiment"), objects=True), url)
 
 
+def _kept_now(folder: ExperimentFolder) -> set[CheckpointId]:
+    """What the journal keeps by now, perhaps less than before: a remote one is fetched anew for that."""
+    found = origin(folder.path)
+    if found is not None and found.is_copy:
+        fetch_for_reading(found.url, root=folder.path)
+    with closing(SqliteJournal.open(folder.layout.journal, UnopenedObjects(), read_only=True)) as journal:
+        return {ref.id for ref in kept(fold(journal))}
+
+
 def _verify(folder: ExperimentFolder) -> Verification:
     definition, objects = folder.definition()
     with closing(SqliteJournal.open(folder.layout.journal, objects, read_only=True)) as journal:
@@ -69,9 +79,9 @@ def _verify(folder: ExperimentFolder) -> Verification:
         found = replay(lambda: consistent(journal.read()), definition.tune.scheduler, settings)
         checkpoints = kept(fold(journal))
         broken = check_states(folder.path, checkpoints, remote=folder.remote)
-        if broken:  # perhaps given up by a run that goes on beside
-            still = {ref.id for ref in kept(fold(journal))}
-            broken = [one for one in broken if one.checkpoint in still]
+    if broken:  # perhaps given up by a run that goes on beside
+        still = _kept_now(folder)
+        broken = [one for one in broken if one.checkpoint in still]
     return Verification(
         path=folder.shown,
         events=found.events,

@@ -1,9 +1,9 @@
 """poptune: Population Based Training where the training is all that you pay for.
 
 Layers, each of which may use those below it: ``tuner`` wires everything · ``results``, ``plots`` and
-``progress`` only look · ``controller`` joins core, ``journal`` and ``executors`` · ``mirroring`` keeps a remote
-copy in step, through ``storage`` · ``executors`` run the ``runtime`` in workers · ``schedulers`` decide for the ``core`` · ``core`` is pure and knows only
-``search_space``.
+``progress`` only look · ``controller`` joins core, ``journal`` and ``executors`` · ``mirroring`` keeps a
+remote copy in step, through ``storage`` · ``executors`` run the ``runtime`` in workers · ``schedulers``
+decide for the ``core`` · ``core`` is pure and knows only ``search_space``.
 
 Public names are imported when they are first used: a worker that only reports needs no scheduler, and a
 program that only reads results needs no executor.

@@ -94,7 +94,7 @@ def test_logs_come_back_with_the_journal(url, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"[[1]]", b'[[2,"created",1,null,{}]]', b"\xff"])
 def test_a_journal_that_makes_no_sense_is_an_error_that_says_so(remote, tmp_path, content):
 
-    remote.write(f".poptune/journal/000000000001-000000000001-{zlib.crc32(content):08x}.json", content)
+    remote.write(f".poptune/journal/000000000001-000000000001-0001-{zlib.crc32(content):08x}.json", content)
     with pytest.raises(ExperimentError, match="damaged"):
         continued(remote, tmp_path / "x")
 
@@ -130,7 +130,9 @@ def test_parts_that_are_made_one_while_they_are_read_are_listed_anew(done, tmp_p
         found = listing(self, folder)
         listings.append(found)
         if len(listings) == 2:
-            remote.write(f".poptune/journal/{1:012}-{len(rows):012}-{zlib.crc32(merged):08x}.json", merged)
+            remote.write(
+                f".poptune/journal/{1:012}-{len(rows):012}-0001-{zlib.crc32(merged):08x}.json", merged
+            )
             for name in names:
                 remote.delete(name)
         return found

@@ -45,7 +45,7 @@ class Watched:
 
     def new_mirror(self, confirm=lambda: None):
         mirror = Mirror(self.machine.root, self.remote, self.machine.store, confirm)
-        mirror._logs.bring = lambda **_: None
+        mirror._logs.due = lambda **_: []
         return mirror
 
     def meanwhile(self):

@@ -9,9 +9,9 @@ from poptune.mirroring.parts import Part, Sized, assembled, matching, part_named
 CONTENT = b"0123456789" * 3
 
 
-def part(first, last, content=None):
+def part(first, last, content=None, session=1):
     content = CONTENT[first - 1 : last] if content is None else content
-    return Part(first=first, last=last, crc32=zlib.crc32(content))
+    return Part(first=first, last=last, session=session, crc32=zlib.crc32(content))
 
 
 def content_of(one):
@@ -23,7 +23,7 @@ def test_a_name_is_read_as_it_was_made():
 
 
 @pytest.mark.parametrize(
-    "name", ["", "x", "1-2-0ae0daaf", f"{2:012}-{1:012}-0ae0daaf", f"{0:012}-{1:012}-0ae0daaf"]
+    "name", ["", "x", "1-2-3-0ae0daaf", f"{2:012}-{1:012}-0001-0ae0daaf", f"{0:012}-{1:012}-0001-0ae0daaf"]
 )
 def test_another_name_is_no_parts(name):
     assert part_named(name) is None
@@ -64,3 +64,9 @@ def test_many_parts_of_one_level_are_merged_but_not_into_one_that_is_too_large()
     assert not to_merge(many[1:])
     assert not to_merge([*many[1:], Sized(part(17, 17), 10, level=1)])
     assert not to_merge([Sized(one.part, 1 << 23) for one in many])
+
+
+def test_what_an_overtaken_session_writes_too_late_does_not_count():
+    late, other = part(6, 20, b"late"), part(6, 8, b"other", session=2)
+    contents = {part(1, 5): CONTENT[:5], late: b"late", other: b"other"}
+    assert [one for one, _ in assembled(contents, contents.__getitem__)] == [part(1, 5), other]

@@ -39,29 +39,34 @@ class Logs:
         self._uploaded: dict[str, tuple[_Version, float]] = {}
         self._look_next_s = 0.0
 
-    def bring(self, *, all_of_them: bool = False) -> None:
-        """Upload what has changed and is due, or all that has changed.
+    def due(self, *, all_of_them: bool = False) -> list[str]:
+        """Return the names of those whose time has come to be uploaded if they have changed, or of all."""
+        now_s = time.monotonic()
+        if not all_of_them and now_s < self._look_next_s:
+            return []
+        names = [path.relative_to(self._root).as_posix() for path in log_files(self._root)]
+        self._look_next_s = now_s + max(_LEAST_PAUSE_S, len(names) / _UPLOADS_A_SECOND)
+        return [name for name in names if all_of_them or self._is_due(name, now_s)]
+
+    def _is_due(self, name: str, now_s: float) -> bool:
+        uploaded = self._uploaded.get(name)
+        return uploaded is None or now_s - uploaded[1] >= uploaded[0].size_bytes / _BYTES_A_SECOND
+
+    def bring(self, name: str) -> None:
+        """Upload a file, unless it is there as it is.
 
         Raises:
             RemoteError: The storage fails.
         """
-        now_s = time.monotonic()
-        if not all_of_them and now_s < self._look_next_s:
-            return
-        paths = list(log_files(self._root))
-        self._look_next_s = now_s + max(_LEAST_PAUSE_S, len(paths) / _UPLOADS_A_SECOND)
-        for path in paths:
-            try:
-                status = path.stat()
-                version = _Version(status.st_size, status.st_mtime_ns)
-                name = path.relative_to(self._root).as_posix()
-                before, uploaded_s = self._uploaded.get(name, (None, -_LEAST_PAUSE_S))
-                is_due = now_s - uploaded_s >= max(_LEAST_PAUSE_S, version.size_bytes / _BYTES_A_SECOND)
-                if version != before and (is_due or all_of_them):
-                    self._remote.upload(path, name)
-                    self._uploaded[name] = version, now_s
-            except FileNotFoundError:  # the user's code has removed it just now
-                continue
+        try:
+            status = (self._root / name).stat()
+            version = _Version(status.st_size, status.st_mtime_ns)
+            before, _ = self._uploaded.get(name, (None, 0.0))
+            if version != before:
+                self._remote.upload(self._root / name, name)
+                self._uploaded[name] = version, time.monotonic()
+        except FileNotFoundError:  # the user's code has removed it just now
+            pass
 
 
 def log_files(root: Path) -> Iterator[Path]:

@@ -26,7 +26,7 @@ Logs have no part in this. They are uploaded now and then, and are written anew 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -63,7 +63,7 @@ class Mirror:
         remote: Its remote folder.
         store: The store through which the controller deletes checkpoints.
         confirm: Raises an error unless it is certain that nobody else writes to the remote folder.
-        at_once: How many checkpoints are uploaded at a time.
+        at_once: How many checkpoints or logs are uploaded at a time.
     """
 
     def __init__(
@@ -128,13 +128,13 @@ class Mirror:
         try:
             if self._journal.last > self._records.last:
                 self._objects.publish_slices(self._objects_file.size)
-            self._bring_all([path for path in named if path not in self._settled])
+            self._side_by_side(self._bring, [path for path in named if path not in self._settled])
             self._confirm()
             self._records.publish(self._journal.last)
         finally:
             self._store.let_go()
         self._clean(set(named))
-        self._logs.bring()
+        self._side_by_side(self._logs.bring, self._logs.due())
 
     def finish(self) -> None:
         """Bring all that there is; and the journal and the objects as they are in a folder, too.
@@ -142,7 +142,7 @@ class Mirror:
         So what lies there then is, once it is copied to a disk, an experiment's folder like any other.
         """
         self.turn()
-        self._logs.bring(all_of_them=True)
+        self._side_by_side(self._logs.bring, self._logs.due(all_of_them=True))
         self._remote.upload(self._layout.objects, self._layout.objects.name)
         with tempfile.TemporaryDirectory(prefix="poptune-snapshot-") as folder:
             snapshot = Path(folder, self._layout.journal.name)
@@ -161,13 +161,13 @@ class Mirror:
             self._store.hold(path for path in named if path not in self._settled)
         return named
 
-    def _bring_all(self, paths: Sequence[str]) -> None:
+    def _side_by_side(self, act: Callable[[str], None], paths: Collection[str]) -> None:
         if self._at_once == 1 or len(paths) < 2:
             for path in paths:
-                self._bring(path)
+                act(path)
             return
-        with ThreadPoolExecutor(self._at_once, thread_name_prefix="poptune-uploads") as uploads:
-            for done in [uploads.submit(self._bring, path) for path in paths]:
+        with ThreadPoolExecutor(self._at_once, thread_name_prefix="poptune-uploads") as threads:
+            for done in [threads.submit(act, path) for path in paths]:
                 done.result()
 
     def _bring(self, path: str) -> None:
@@ -190,12 +190,13 @@ class Mirror:
         gone = self._there - named
         if gone or self._stale:
             self._confirm()
-        for path in gone:
-            delete_checkpoint(self._remote, path)
-            self._there.discard(path)
-            self._settled.discard(path)
+        self._side_by_side(self._remove, gone)
         while self._stale:
             self._records.delete(self._stale[-1])
             self._stale.pop()
         self._records.merge()
         self._settled &= named
+
+    def _remove(self, path: str) -> None:
+        delete_checkpoint(self._remote, path)
+        self._there.discard(path)

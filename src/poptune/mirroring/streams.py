@@ -70,6 +70,7 @@ class Stream:
         self._suffix = suffix
         self._source = source
         self._chain: list[Sized] = []
+        self._session = 1
 
     @property
     def last(self) -> int:
@@ -83,6 +84,7 @@ class Stream:
             sizes: What is in the remote folder.
         """
         there = {part: sizes[self._name(part)] for part in parts_in(sizes, self._prefix, self._suffix)}
+        self._session = 1 + max((part.session for part in there), default=0)
         chain = matching(there, self._source.crc32)
         self._chain = [Sized(part, there[part]) for part in chain]
         return [part for part in there if part not in chain]
@@ -113,7 +115,7 @@ class Stream:
         with tempfile.NamedTemporaryFile(prefix="poptune-part-") as file:
             crc32 = self._source.write(first, last, file)  # type: ignore[arg-type]
             file.flush()
-            part = Part(first=first, last=last, crc32=crc32)
+            part = Part(first=first, last=last, session=self._session, crc32=crc32)
             self._remote.upload(Path(file.name), self._name(part))
             return Sized(part, file.tell(), level)
 

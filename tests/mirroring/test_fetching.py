@@ -1,5 +1,6 @@
 import json
 import pickle
+import shutil
 import sys
 import zlib
 from pathlib import Path
@@ -9,12 +10,13 @@ import pytest
 import poptune as tune
 from poptune.errors import ExperimentError
 from poptune.mirroring.fetching import continued, fetch_for_reading
+from poptune.schedulers import PopulationBasedTrainingReplay
 from poptune.storage import experiment_mirror, open_remote, reading_copy
 from poptune.tuner import verifying
 from poptune.verification.verdict import BrokenCheckpoint
 
 sys.path.insert(0, str(Path(__file__).parent))
-from replayed import fit, outcome, records_of
+from replayed import climb, fit, outcome, records_of
 
 
 @pytest.fixture
@@ -152,3 +154,44 @@ def test_a_checkpoint_that_goes_while_a_run_is_verified_is_not_missing(url, monk
 
     monkeypatch.setattr(verifying, "check_states", check_while_it_goes_on)
     assert tune.verify(done).ok
+
+
+def test_a_policy_is_replayed_from_a_remote_experiment(done, tmp_path):
+    names = open_remote(done).sizes()
+    policy = next(name for name in names if name.startswith("pbt_policy_"))
+    replay = PopulationBasedTrainingReplay(f"{done}/{policy}")
+    results = tune.Tuner(
+        climb,
+        tune_config=tune.TuneConfig(scheduler=replay),
+        run_config=tune.RunConfig(
+            storage_path=tmp_path, executor="inline", verbose=0, stop={"training_iteration": 4}
+        ),
+    ).fit()
+    assert results.num_terminated == 1
+    with pytest.raises(tune.ConfigurationError, match="cannot be read"):
+        tune.Tuner(
+            climb,
+            tune_config=tune.TuneConfig(scheduler=PopulationBasedTrainingReplay(f"{done}/pbt_policy_x.txt")),
+        )
+
+
+def test_a_run_that_ends_by_an_error_is_all_there_and_is_gone_on_with_from_there(url, cache):
+    with pytest.raises(ZeroDivisionError):
+        fit(url, callbacks=[Failing()])
+    shutil.rmtree(cache)
+    results = tune.Tuner.restore(f"{url}/run").fit()
+    assert {result.metrics["training_iteration"] for result in results} == {8}
+    assert tune.verify(f"{url}/run").ok
+
+
+class Failing(tune.Callback):
+    """Fails in the middle of a run, once."""
+
+    fail_run = True
+
+    def on_trial_result(self, iteration, trials, trial, result, **info):
+        if result["training_iteration"] == 5:
+            raise ZeroDivisionError
+
+    def __reduce__(self):
+        return tune.Callback, ()

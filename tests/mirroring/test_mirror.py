@@ -251,3 +251,21 @@ def test_at_the_end_the_remote_folder_is_an_experiments_folder_like_any_other(wa
 
     results = tune.ResultGrid.from_path(tmp_path / "copied")
     assert all(result.checkpoint.to_dict()["step"] == 8 for result in results)
+
+
+def test_what_a_worker_on_another_machine_has_uploaded_counts_as_there_and_goes_when_it_is_given_up(watched):
+    from poptune.checkpoints import DirectoryStore
+    from poptune.storage.transfers import upload_checkpoint
+
+    watched.mirror.begin()
+    for _ in range(4):
+        watched.machine.step()
+    (path,) = named_by(records_of(watched.machine.root))
+    upload_checkpoint(watched.remote, watched.machine.root, path)
+    DirectoryStore(watched.machine.root).delete(path)
+    watched.mirror.turn()
+    assert named_by(prefix_in(watched.remote)) == {path}
+    while not watched.machine.is_done:
+        watched.machine.step()
+    watched.mirror.turn()
+    assert not watched.remote.sizes(path)

@@ -78,6 +78,21 @@ def test_a_lock_of_an_hour_ago_is_a_dead_ones(remote):
     RemoteLock.take(remote, "yours").release()
 
 
+def test_of_two_who_take_it_in_the_same_moment_the_later_one_has_it(remote, monkeypatch):
+    write, others = (
+        lock_module._write,
+        {"session": "x", "token": "x", "who": "process 7", "beat": 0, "time_s": 0},
+    )
+
+    def write_and_be_overwritten(remote, holder):
+        write(remote, holder)
+        remote.write(LOCK_NAME, json.dumps(others).encode())
+
+    monkeypatch.setattr(lock_module, "_write", write_and_be_overwritten)
+    with pytest.raises(ExperimentError, match="process 7"):
+        RemoteLock.take(remote, "mine")
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"session": 1}'])
 def test_a_lock_that_was_not_written_to_its_end_holds_nothing(remote, content):
     remote.write(LOCK_NAME, content)

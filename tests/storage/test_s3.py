@@ -165,6 +165,15 @@ def test_an_outage_that_does_not_end_is_an_error_that_says_where_everything_is(
     assert results.num_terminated == 1
 
 
+def test_a_storage_that_fails_at_the_very_beginning_leaves_the_name_free(server, bucket, monkeypatch):
+    monkeypatch.setattr(background.Mirroring.start, "__kwdefaults__", {"patience_s": 0.2})
+    server.fault = lambda method, path: 500 if "/objects/" in path else None
+    with pytest.raises(tune.StorageError, match="must be written"):
+        fit(bucket, iterations=2)
+    server.fault = lambda method, path: None
+    assert len(fit(bucket, iterations=2)) == 4
+
+
 def test_a_finished_experiment_makes_way_and_an_interrupted_one_does_not(server, bucket):
     first = outcome(fit(bucket, iterations=2))
     second = fit(bucket, iterations=4)

@@ -72,7 +72,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     try:
         return _parse(json.loads(text), folder)
-    except (LookupError, TypeError, ValueError, RecursionError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise CorruptCheckpointError(
             f"{MANIFEST_NAME} of checkpoint {folder} must be a manifest of poptune, but it is not "
             f"({error!r}): use another checkpoint."

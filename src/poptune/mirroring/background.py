@@ -19,7 +19,7 @@ from poptune.storage.retry import BackOff
 from poptune.storage.trouble import LostLockError, RemoteError
 
 _EVERY_S = 0.5
-_PATIENCE_AT_BEGIN_S = 60.0
+PATIENCE_AT_BEGIN_S = 60.0
 PATIENCE_AT_END_S = 120.0
 _AT_ONCE = 4
 _PAUSE_AT_END_S = 2.0
@@ -47,7 +47,7 @@ class Mirroring:
         self._wake = threading.Event()
         self._started = threading.Event()
         self._closing = threading.Event()
-        self._give_up_s = time.monotonic() + _PATIENCE_AT_BEGIN_S
+        self._give_up_s = 0.0
         self._error: Exception | None = None
         """Why it has ended, if not because all is done."""
         self._failing_since_s: float | None = None
@@ -55,13 +55,17 @@ class Mirroring:
         self._has_warned = False
         self._thread = threading.Thread(target=self._work, name="poptune-mirror", daemon=True)
 
-    def start(self) -> None:
+    def start(self, *, patience_s: float = PATIENCE_AT_BEGIN_S) -> None:
         """Begin; return when the experiment, as it is now, is in the remote folder.
+
+        Args:
+            patience_s: For how long, in seconds, what fails is tried again.
 
         Raises:
             ExperimentError: It has gone on somewhere else.
             StorageError: It could not be brought there.
         """
+        self._give_up_s = time.monotonic() + patience_s
         self._thread.start()
         self._started.wait()
         if self._error is not None:

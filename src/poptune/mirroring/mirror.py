@@ -25,6 +25,7 @@ Logs have no part in this. They are uploaded now and then, and are written anew 
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -108,10 +109,8 @@ class Mirror:
             )
         self._stale = others
         self._remote.delete(self._layout.journal.name)  # it says that a session has ended and all is there
-        for part in self._objects.find(
-            sizes
-        ):  # what a killed program has left half written, which nobody names
-            self._objects.delete(part)
+        for half_written in self._objects.find(sizes):  # by a program that was killed: nobody names it
+            self._objects.delete(half_written)
 
     def _is_behind(self, sizes: dict[str, int]) -> bool:
         parts = parts_in(sizes, JOURNAL_PREFIX, JOURNAL_SUFFIX)
@@ -172,18 +171,13 @@ class Mirror:
 
     def _bring(self, path: str) -> None:
         """Have a checkpoint there. One that is not whole here, nor there, is left to who needs it."""
-        is_here = (self._layout.root / path).is_dir()
-        if is_here or (path not in self._there and not self._is_whole_there(path)):
-            try:
-                self._there.add(path)
+        if (self._layout.root / path).is_dir():
+            self._there.add(path)
+            with contextlib.suppress(CorruptCheckpointError):
                 upload_checkpoint(self._remote, self._layout.root, path)
-            except CorruptCheckpointError:
-                pass
+        elif path not in self._there and read_or_none(self._remote, manifest_of(path)) is not None:
+            self._there.add(path)  # by a worker on another machine
         self._settled.add(path)
-
-    def _is_whole_there(self, path: str) -> bool:
-        """Whether somebody else has uploaded it meanwhile: a worker on another machine."""
-        return read_or_none(self._remote, manifest_of(path)) is not None
 
     def _clean(self, named: set[str]) -> None:
         """Remove what the journal there no longer names, and what other parts of it replace."""

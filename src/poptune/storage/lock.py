@@ -76,6 +76,9 @@ class RemoteLock:
             time_s=time.time(),
         )
         patiently(lambda: _write(remote, holder))
+        written = _read(remote)
+        if written is not None and written.session != holder.session:
+            raise _is_run_by(written, remote)  # who took it in the same moment
         lock = cls(remote, holder)
         lock._thread.start()
         return lock
@@ -155,10 +158,14 @@ def _see_to_it_that_it_is_dead(remote: Remote, found: _Holder) -> None:
         if now is None:
             return
         if now != found:
-            raise ExperimentError(
-                f"The experiment in {remote.url} is being run by {_printable(now.who)}: wait until it has "
-                "ended, or end it (with Ctrl-C it can be continued)"
-            )
+            raise _is_run_by(now, remote)
+
+
+def _is_run_by(holder: _Holder, remote: Remote) -> ExperimentError:
+    return ExperimentError(
+        f"The experiment in {remote.url} is being run by {_printable(holder.who)}: wait until it has ended, "
+        "or end it (with Ctrl-C it can be continued)"
+    )
 
 
 def _read(remote: Remote) -> _Holder | None:

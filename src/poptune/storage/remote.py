@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, final
 
 from poptune.errors import ConfigurationError
-from poptune.storage.locations import is_safe, join
+from poptune.storage.locations import is_safe, join, split
 from poptune.storage.retry import persistently
 from poptune.storage.trouble import MissingObjectError, RemoteError, explained
 
@@ -206,9 +206,15 @@ class FsspecFolder:
             raise explained(error, url=url, doing=doing) from error
 
 
-def read_patiently(remote: Remote, name: str) -> bytes:
-    """Return what an object holds; try again for a while if the storage fails."""
-    return persistently(lambda: remote.read(name), patience_s=_READ_PATIENCE_S)
+def read_url(url: str) -> bytes:
+    """Return what the object with a URL holds; try again for a while if the storage fails.
+
+    Raises:
+        RemoteError: It cannot be read.
+    """
+    folder, name = split(url)
+    remote = open_remote(folder)
+    return patiently(lambda: remote.read(name))
 
 
 def read_or_none(remote: Remote, name: str) -> bytes | None:

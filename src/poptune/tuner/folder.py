@@ -182,6 +182,11 @@ class ExperimentFolder:
             definition = replace(definition, run=replace(definition.run, callbacks=()))
         return ObjectTable.create(self.layout.objects, definition)
 
+    def forget(self) -> None:
+        """Remove the journal, since nothing has begun, and nothing is to be restored."""
+        for suffix in ("", "-wal", "-shm"):
+            self.path.joinpath(f"{self.layout.journal.name}{suffix}").unlink(missing_ok=True)
+
     def open(self, prepared: Prepared | None) -> tuple[Definition, ObjectTable]:
         """Open what defines the experiment, which runs code in it; ``prepared`` replaces its trainable."""
         definition, objects = self.definition()

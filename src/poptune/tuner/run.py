@@ -83,9 +83,7 @@ class Run:
                 remote.make_way()
             objects = folder.store(definition)
             journal = SqliteJournal.create(folder.layout.journal, first.events, objects)
-            on_error.callback(
-                folder.layout.journal.unlink
-            )  # nothing has begun, and nothing is to be restored
+            on_error.callback(folder.forget)
             on_error.callback(journal.close)
             if remote is not None:
                 remote.mirroring.start()

@@ -1,9 +1,9 @@
 """poptune: Population Based Training where the training is all that you pay for.
 
 Layers, each of which may use those below it: ``tuner`` wires everything · ``results``, ``plots`` and
-``progress`` only look · ``controller`` joins core, ``journal`` and ``executors`` · ``executors`` run the
-``runtime`` in workers · ``schedulers`` decide for the ``core`` · ``core`` is pure and knows only
-``search_space``.
+``progress`` only look · ``controller`` joins core, ``journal`` and ``executors`` · ``mirroring`` keeps a
+remote copy in step, through ``storage`` · ``executors`` run the ``runtime`` in workers · ``schedulers``
+decide for the ``core`` · ``core`` is pure and knows only ``search_space``.
 
 Public names are imported when they are first used: a worker that only reports needs no scheduler, and a
 program that only reads results needs no executor.
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         JournalError,
         PoptuneError,
         PoptuneWarning,
+        StorageError,
         TrainableError,
         UntrustedCheckpointError,
     )
@@ -96,6 +97,7 @@ __all__ = [
     "Schedule",
     "StateRef",
     "Stopper",
+    "StorageError",
     "TimeoutStopper",
     "Trainable",
     "TrainableError",
@@ -139,8 +141,8 @@ _NAMES_BY_HOME = {
     "core.schedule": "Schedule",
     "errors": (
         "CheckpointError ConfigurationError CorruptCheckpointError ExecutorError ExperimentError "
-        "InternalError JournalError PoptuneError PoptuneWarning TrainableError "
-        "UntrustedCheckpointError"
+        "InternalError JournalError PoptuneError PoptuneWarning StorageError "
+        "TrainableError UntrustedCheckpointError"
     ),
     "executors": "InlineExecutor ProcessExecutor preload",
     "results": "Result ResultGrid",

@@ -38,6 +38,10 @@ class JournalError(PoptuneError):
     """The journal cannot be written or read."""
 
 
+class StorageError(PoptuneError):
+    """A remote storage cannot be reached, or refuses: what is on this machine is safe."""
+
+
 class ExecutorError(PoptuneError):
     """Workers cannot be started or have been lost."""
 

@@ -31,7 +31,7 @@ SET_ASIDE = {
     "a logging level": (lambda: ray.init(logging_level=logging.ERROR), "Python's logging"),
     "a sync config": (
         lambda: tune.RunConfig(sync_config=tune.SyncConfig(syncer=None)),
-        "this machine's disk",
+        "by itself",
     ),
     "a reporter": (lambda: air.RunConfig(progress_reporter=tune.CLIReporter()), "chooses its columns itself"),
     "a base": (lambda: tune.loguniform(1e-4, 1, 10), "same for every base"),
@@ -40,8 +40,8 @@ SET_ASIDE = {
 REFUSED = {
     "a cluster": (lambda: ray.init("ray://head:10001"), "trains on this machine"),
     "a runtime_env": (lambda: ray.init(runtime_env={"pip": ["x"]}), "before the program starts"),
-    "a cloud": (lambda: tune.RunConfig(storage_path="s3://bucket"), "a folder of this machine"),
-    "a filesystem": (lambda: tune.RunConfig(storage_filesystem="fs"), "this machine's disk"),
+    "a cloud nobody knows": (lambda: tune.RunConfig(storage_path="s3://"), "must name a place"),
+    "a filesystem": (lambda: tune.RunConfig(storage_filesystem="fs"), "as a URL"),
     "two places": (lambda: air.RunConfig(storage_path="a", local_dir="b"), "leave one out"),
     "names of log files": (lambda: tune.RunConfig(log_to_file=("out", "err")), "stdout and stderr"),
     "raising at once": (lambda: tune.FailureConfig(fail_fast="raise"), "say True"),

@@ -14,7 +14,7 @@ import poptune as tune
 _INTERRUPTED = 130
 """What a shell says of a program that Ctrl-C has ended."""
 _CODE = "The experiment's own code is opened and run: use this only for folders that you trust."
-_experiment = click.argument("path", type=click.Path(path_type=Path))
+_experiment = click.argument("path")
 
 
 class _Commands(click.Group):
@@ -38,13 +38,14 @@ def main() -> None:
     """Continue, check and show experiments of poptune.
 
     PATH is always an experiment's folder: the one with experiment.db in it, that was printed when it ran.
+    It may be the URL of a remote one, such as s3://bucket/experiments/pbt_mnist.
     """
 
 
 @main.command(epilog=_CODE)
 @_experiment
 @click.pass_context
-def resume(ctx: click.Context, path: Path) -> None:
+def resume(ctx: click.Context, path: str) -> None:
     """Continue an interrupted experiment.
 
     It goes on from its journal and its checkpoints, with the settings that it was begun with. Modules that
@@ -67,7 +68,7 @@ def resume(ctx: click.Context, path: Path) -> None:
 @main.command(epilog=_CODE)
 @_experiment
 @click.pass_context
-def verify(ctx: click.Context, path: Path) -> None:
+def verify(ctx: click.Context, path: str) -> None:
     """Check that an experiment is what its journal says.
 
     From what the journal was told, all that was decided is decided again and compared with what it records,
@@ -84,7 +85,7 @@ def verify(ctx: click.Context, path: Path) -> None:
 
 @main.command()
 @_experiment
-def show(path: Path) -> None:
+def show(path: str) -> None:
     """Show how the trials of an experiment stand.
 
     It may still be going on. No code from the folder is run.
@@ -92,10 +93,10 @@ def show(path: Path) -> None:
     click.echo(_printable(repr(tune.ResultGrid.from_path(path))))
 
 
-def _trust(path: Path) -> None:
+def _trust(path: str) -> None:
     """Let the experiment's code be found as when its script ran; say that it will be run."""
-    if path.is_dir():
-        click.echo(f"Opening the code that is stored in {_printable(str(path))}", err=True)
+    if Path(path).is_dir() or "://" in path:
+        click.echo(f"Opening the code that is stored in {_printable(path)}", err=True)
     sys.path.insert(0, str(Path.cwd()))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from poptune.checkpoints import DirectoryStore
+from poptune.checkpoints import CheckpointStore
 from poptune.executors.base import Work, check_at_least
 from poptune.runtime import current
 from poptune.runtime.protocol import (
@@ -27,6 +27,7 @@ from poptune.runtime.protocol import (
 )
 from poptune.runtime.running import run_trial
 from poptune.runtime.session import Restarted, Session
+from poptune.storage import open_store
 from poptune.types import TrialId
 
 
@@ -67,7 +68,7 @@ class InlineWorkers:
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        self._store = DirectoryStore(Path(work.terms.experiment_path))
+        self._store = open_store(Path(work.terms.experiment_path), work.terms.remote)
         self._seats: dict[TrialId, _Seat] = {}
         self._line: deque[_Seat] = deque()
         self._messages: list[Message] = []
@@ -129,7 +130,7 @@ class _Seat:
         self,
         work: Work,
         assignment: Assignment,
-        store: DirectoryStore,
+        store: CheckpointStore,
         messages: list[Message],
     ) -> None:
         self.trial = assignment.trial

@@ -4,6 +4,7 @@ from poptune.journal.consistency import consistent
 from poptune.journal.journal import Journal, valid_results
 from poptune.journal.memory import MemoryJournal
 from poptune.journal.objects import Objects, ObjectTable, UnopenedObject, UnopenedObjects
+from poptune.journal.records import Record, decode
 from poptune.journal.sqlite import SqliteJournal
 
 __all__ = [
@@ -11,9 +12,11 @@ __all__ = [
     "MemoryJournal",
     "ObjectTable",
     "Objects",
+    "Record",
     "SqliteJournal",
     "UnopenedObject",
     "UnopenedObjects",
     "consistent",
+    "decode",
     "valid_results",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from poptune.core.events import Event, Reported
@@ -34,6 +34,11 @@ Who only reads does not carry them out, so each version's records must be read b
 """
 _OLDEST = min(_MIGRATIONS)
 _INSERT = "INSERT INTO records (kind, version, trial, payload) VALUES (?, ?, ?, ?)"
+_INSERT_NUMBERED = "INSERT INTO records (number, kind, version, trial, payload) VALUES (?, ?, ?, ?, ?)"
+_READ_NUMBERED = """
+    SELECT number, kind, version, trial, payload FROM records
+    WHERE number >= ? AND (? IS NULL OR number <= ?) ORDER BY number
+"""
 # What is appended while a reader is under way is for the next one.
 _UP_TO_NOW = "number <= (SELECT MAX(number) FROM records)"
 _READ = f"SELECT kind, version, trial, payload FROM records WHERE {_UP_TO_NOW} ORDER BY number"  # noqa: S608
@@ -67,6 +72,23 @@ class SqliteJournal:
         return cls.open(path, objects)
 
     @classmethod
+    def rebuild(cls, path: Path, records: Iterable[tuple[int, Record]]) -> None:
+        """Make a journal of another's records, with their numbers; it appears by rename."""
+        aside = path.with_name(path.name + ".new")
+        try:
+            aside.unlink(missing_ok=True)
+            with contextlib.closing(_connect(aside)) as connection:
+                connection.executescript(_SCHEMA)
+                with _transaction(connection):
+                    connection.executemany(
+                        _INSERT_NUMBERED,
+                        ((number, *_row(record)) for number, record in records),
+                    )
+            aside.replace(path)
+        except (sqlite3.Error, OSError) as error:
+            raise JournalError(f"The journal {path} cannot be created: {error}") from error
+
+    @classmethod
     def open(cls, path: Path, objects: Objects, *, read_only: bool = False) -> SqliteJournal:
         """Open a journal that exists; one of an older version becomes one of this version, unless only read.
 
@@ -91,15 +113,33 @@ class SqliteJournal:
 
     def append(self, events: Sequence[Event]) -> None:
         records = encode(events, self._objects)
-        rows = [(record.kind, record.version, record.trial, record.payload) for record in records]
         try:
             with _transaction(self._connection):
-                self._connection.executemany(_INSERT, rows)
+                self._connection.executemany(_INSERT, map(_row, records))
         except sqlite3.Error as error:
             raise JournalError(
                 f"The journal {self._path} cannot be written ({error}): make room on the disk or check its "
                 "permissions, then continue with Tuner.restore"
             ) from error
+
+    def records(self, first: int = 1, last: int | None = None) -> Iterator[tuple[int, Record]]:
+        """Return the records from one number to another, as they are kept, each with its number."""
+        try:
+            yield from (
+                (number, Record(*row))
+                for number, *row in self._connection.execute(_READ_NUMBERED, (first, last, last))
+            )
+        except sqlite3.Error as error:
+            raise JournalError(f"The journal {self._path} cannot be read: {error}") from error
+
+    def copy_to(self, path: Path) -> None:
+        """Write the whole journal, as it is now, into one new file."""
+        try:
+            with contextlib.closing(_connect(path)) as connection:
+                self._connection.backup(connection)
+                connection.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.Error as error:
+            raise JournalError(f"The journal {self._path} cannot be copied to {path}: {error}") from error
 
     def read(self) -> Iterator[Event]:
         return self._select(_READ)
@@ -133,6 +173,10 @@ class SqliteJournal:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _row(record: Record) -> tuple[str, int, str | None, bytes]:
+    return record.kind, record.version, record.trial, record.payload
 
 
 def _connect_to_existing(path: Path, *, read_only: bool) -> tuple[sqlite3.Connection, int]:

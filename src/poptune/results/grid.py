@@ -50,8 +50,12 @@ class ResultGrid:
     def from_path(cls, path: str | PathLike[str]) -> ResultGrid:
         """Return the results in an experiment's folder.
 
+        Args:
+            path: The folder, or the URL of a remote one.
+
         Raises:
             ExperimentError: It is not the folder of an experiment.
+            StorageError: The remote storage fails.
         """
         return cls(Recording.open(path))
 
@@ -71,8 +75,8 @@ class ResultGrid:
 
     @property
     def experiment_path(self) -> str:
-        """The experiment's folder."""
-        return str(self._recording.layout.root)
+        """The experiment's folder, or the URL of a remote one."""
+        return self._recording.remote or str(self._recording.layout.root)
 
     @property
     def metric(self) -> str | None:

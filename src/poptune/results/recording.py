@@ -9,14 +9,16 @@ from itertools import islice
 from os import PathLike
 from pathlib import Path
 
-from poptune.checkpoints import Checkpoint, DirectoryStore
+from poptune.checkpoints import Checkpoint
 from poptune.core.events import Created, Reported
 from poptune.core.population import Population, Trial
 from poptune.core.scheduler import CheckpointRef
 from poptune.errors import ExperimentError
 from poptune.journal import Objects, SqliteJournal, UnopenedObjects, consistent, valid_results
 from poptune.layout import Layout
+from poptune.mirroring import fetch_for_reading
 from poptune.results.history import History, Segment
+from poptune.storage import local_path, open_store, origin, remote_url
 from poptune.types import Metrics
 
 _MOST_NAMES = 5
@@ -41,14 +43,16 @@ class Recording:
         """Read the journal in an experiment's folder, once.
 
         Args:
-            path: The folder.
+            path: The folder, or the URL of a remote one.
             objects: The values that the journal names by number, where the run itself reads its journal.
 
         Raises:
             ExperimentError: The folder is none of an experiment.
             JournalError: The journal cannot be read, or was changed.
+            StorageError: The remote storage fails.
         """
-        layout = Layout(Path(path).expanduser().absolute())
+        url = remote_url(path)
+        layout = Layout(fetch_for_reading(url) if url else local_path(path))
         if not layout.journal.is_file():
             raise ExperimentError(
                 f"The folder of an experiment is needed, with {layout.journal.name} in it, but "
@@ -68,7 +72,13 @@ class Recording:
     def checkpoint(self, ref: CheckpointRef) -> Checkpoint:
         """Open a checkpoint; what is pickled in it needs no further trust if the run itself is the reader."""
         trusted = not isinstance(self.objects, UnopenedObjects)
-        return DirectoryStore(self.layout.root).open(ref.path, checkpoint_id=ref.id, trusted=trusted)
+        return open_store(self.layout.root, self.remote).open(ref.path, checkpoint_id=ref.id, trusted=trusted)
+
+    @property
+    def remote(self) -> str:
+        """The URL of the remote experiment that the folder stands for, if it does."""
+        found = origin(self.layout.root)
+        return "" if found is None else found.url
 
     def valid_results(self, trial: Trial) -> Iterator[Reported]:
         """Return a trial's results, in order, without those that a restart made void."""

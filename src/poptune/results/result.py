@@ -19,6 +19,7 @@ from poptune.results.lineage import Lineage
 from poptune.results.nested import number_at
 from poptune.results.recording import Recording
 from poptune.results.scores import metric_and_mode, missing_metric, rank
+from poptune.storage import local_path, remote_url
 from poptune.types import Config, Mode, TrialId, TrialStatus
 
 if TYPE_CHECKING:
@@ -42,20 +43,20 @@ class Result:
 
     @classmethod
     def from_path(cls, path: str | PathLike[str]) -> Result:
-        """Return the result of the trial with this folder.
+        """Return the result of the trial with this folder, which may be the URL of a remote one.
 
         Raises:
             ExperimentError: It is not the folder of a trial in that of an experiment.
         """
-        folder = Path(path).expanduser().absolute()
-        recording = Recording.open(folder.parent)
+        experiment, _, name = (remote_url(path) or str(local_path(path))).rpartition("/")
+        recording = Recording.open(experiment)
         trials = {trial.spec.folder: trial for trial in recording.population.trials}
-        if folder.name not in trials:
+        if name not in trials:
             raise ExperimentError(
-                f"The folder of a trial is needed, but {folder.parent} has no trial "
-                f"{folder.name!r}{nearest(folder.name, trials) or ': it has ' + ', '.join(trials)}"
+                f"The folder of a trial is needed, but {experiment} has no trial "
+                f"{name!r}{nearest(name, trials) or ': it has ' + ', '.join(trials)}"
             )
-        return cls(trials[folder.name], recording)
+        return cls(trials[name], recording)
 
     @property
     def trial_id(self) -> TrialId:
@@ -79,12 +80,12 @@ class Result:
 
     @property
     def path(self) -> str:
-        """The trial's folder."""
+        """The trial's folder on this machine."""
         return str(self.log_dir)
 
     @property
     def log_dir(self) -> Path:
-        """The trial's folder."""
+        """The trial's folder on this machine. That of a remote trial has here what was fetched of it."""
         return self._recording.layout.trial(self._trial.spec.folder)
 
     @property

@@ -18,7 +18,7 @@ def summary(recording: Recording) -> str:
     trials, metric = recording.population.trials, recording.created.metric
     states = Counter(trial.status.lower() for trial in trials)
     counts = ", ".join(f"{count} {status}" for status, count in states.items())
-    head = f"ResultGrid of {len(trials)} trials ({counts})\n{recording.layout.root}"
+    head = f"ResultGrid of {len(trials)} trials ({counts})\n{recording.remote or recording.layout.root}"
     values = {
         trial.id: number_at(recording.last_metrics(trial), metric) if metric else None for trial in trials
     }

@@ -17,6 +17,8 @@ class Terms(Struct, frozen=True, kw_only=True):
 
     experiment_name: str
     experiment_path: str
+    remote: str = ""
+    """The URL of the remote folder that the experiment's is mirrored to, if it is."""
     stop: dict[str, float]
     stop_population: dict[str, float]
     time_attr: str

@@ -21,7 +21,6 @@ from typing import NoReturn
 import cloudpickle
 import msgspec
 
-from poptune.checkpoints import DirectoryStore
 from poptune.runtime import shared
 from poptune.runtime.protocol import (
     Assignment,
@@ -39,6 +38,7 @@ from poptune.runtime.saving import BackgroundSaves
 from poptune.runtime.session import Session
 from poptune.runtime.trainable import Prepared
 from poptune.runtime.wire import Inbox, framed, receive_frame
+from poptune.storage import open_store
 
 _CALL_AFTER_BYTES = CAPACITY_BYTES // 2
 _FULL_PAUSE_S = 0.0005
@@ -155,7 +155,7 @@ def _work(line: socket.socket) -> None:
     os.close(descriptor)
     job = msgspec.msgpack.decode(first.body, type=Job)
     sys.path[:] = job.sys_path
-    store = DirectoryStore(Path(job.terms.experiment_path))
+    store = open_store(Path(job.terms.experiment_path), job.terms.remote)
     background = BackgroundSaves(channel, store) if job.terms.background_saves else None
     speaks, states = background or channel, background or store
     prepared: Prepared | None = None

@@ -19,6 +19,7 @@ from poptune.layout import problem_of_new_folder
 from poptune.runtime.trainable import check_resources
 from poptune.schedulers import FIFOScheduler
 from poptune.stoppers import StopFunction, Stopper
+from poptune.storage import local_path, remote_url
 from poptune.types import Config, Mode
 
 ProgressStyle = Literal["auto", "live", "lines", "notebook"]
@@ -178,7 +179,8 @@ class RunConfig:
 
     Args:
         name: The experiment's name and folder; by default the trainable's name and the time.
-        storage_path: The folder that experiments are kept in.
+        storage_path: The folder that experiments are kept in, or the URL of a remote one, such as
+            ``s3://bucket/experiments`` (see ``docs/remote_storage.md``).
         stop: ``{"mean_accuracy": 0.96, "training_iteration": 50}`` ends a trial when any of its metrics
             reaches the value, whatever the mode; or a function ``(trial_id, result) -> bool``; or a
             :class:`Stopper`.
@@ -218,6 +220,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         _check_name(self.name)
+        remote_url(self.storage_path) or local_path(self.storage_path)
         if self.stop is not None and not callable(self.stop):
             _check_stop("stop", self.stop)
         if self.stop_population_at is not None:

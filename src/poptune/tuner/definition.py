@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 from poptune.arguments import nearest
@@ -17,7 +17,7 @@ from poptune.core.retention import Retention
 from poptune.core.retries import Retries
 from poptune.core.schedule import Schedule
 from poptune.core.scheduler import Scheduler
-from poptune.errors import ConfigurationError
+from poptune.errors import ConfigurationError, StorageError
 from poptune.executors import Executor, InlineExecutor, ProcessExecutor
 from poptune.executors.shipping import ship, ship_config
 from poptune.notices import warn
@@ -26,6 +26,8 @@ from poptune.runtime.trainable import Prepared, Trainable, check_resources
 from poptune.schedulers import PopulationBasedTrainingReplay
 from poptune.search_space import Resolved, validate, variants
 from poptune.stoppers import StopRules, stop_rules
+from poptune.storage import local_path, remote_url
+from poptune.storage.remote import check_installed, read_url
 from poptune.tuner.configs import RunConfig, TuneConfig
 
 _EXECUTORS: dict[str, Callable[[], Executor]] = {"processes": ProcessExecutor, "inline": InlineExecutor}
@@ -68,6 +70,8 @@ class Definition:
             executor=_executor(run.executor),
             resources=dict(resources),
         )
+        if url := remote_url(run.storage_path):
+            check_installed(url)
         validate(param_space)
         definition.executor.count_slots(definition.resources)
         prepared.check_signature()
@@ -170,8 +174,8 @@ class Definition:
             ),
         )
 
-    def terms(self, name: str, path: str) -> Terms:
-        """Return what holds for every trial of the experiment in this folder."""
+    def terms(self, name: str, path: str, remote: str = "") -> Terms:
+        """Return what holds for every trial of the experiment in this folder, mirrored to this remote one."""
         needs = self.tune.scheduler.needs
         stop = self.stop_rules
         checkpoints = self.run.checkpoint_config
@@ -181,6 +185,7 @@ class Definition:
         return Terms(
             experiment_name=name,
             experiment_path=path,
+            remote=remote,
             stop=stop.thresholds,
             stop_population=dict(self.run.stop_population_at or {}),
             time_attr=needs.time_attr,
@@ -200,7 +205,7 @@ def _with_policy(scheduler: Scheduler[Any], param_space: Mapping[str, Any]) -> S
     if not isinstance(scheduler, PopulationBasedTrainingReplay):
         return scheduler
     policy = scheduler.policy_file
-    schedule = policy if isinstance(policy, Schedule) else _read_policy(Path(policy))
+    schedule = policy if isinstance(policy, Schedule) else _read_policy(policy)
     replayed = set(schedule(1))
     if param_space and set(param_space) != replayed:
         raise ConfigurationError(
@@ -213,15 +218,16 @@ def _with_policy(scheduler: Scheduler[Any], param_space: Mapping[str, Any]) -> S
     return scheduler.with_schedule(schedule)
 
 
-def _read_policy(path: Path) -> Schedule:
+def _read_policy(path: str | PathLike[str]) -> Schedule:
+    url = remote_url(path)
     try:
-        text = path.expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_url(url).decode() if url else local_path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError, StorageError) as error:
         raise ConfigurationError(
             f"policy_file must be a pbt_policy_*.txt in an experiment's folder, but {str(path)!r} cannot be "
             f"read ({error})"
         ) from error
-    return read_policy(text, name=path.name)
+    return read_policy(text, name=str(path).rpartition("/")[2])
 
 
 def _can_save(prepared: Prepared) -> bool:

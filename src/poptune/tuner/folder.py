@@ -15,8 +15,11 @@ from poptune.errors import ConfigurationError, ExperimentError
 from poptune.executors import InlineExecutor
 from poptune.journal import ObjectTable, SqliteJournal, UnopenedObjects
 from poptune.layout import Layout
+from poptune.mirroring import continued, is_all_there
 from poptune.notices import warn
 from poptune.runtime.trainable import Prepared
+from poptune.storage import experiment_mirror, local_path, open_remote, origin, remote_url
+from poptune.storage.locations import ORIGIN_NAME, mark
 from poptune.tuner.definition import Definition
 from poptune.tuner.lock import ExperimentLock
 
@@ -26,15 +29,32 @@ class ExperimentFolder:
     """The folder of an experiment."""
 
     path: Path
+    remote: str = ""
+    """The URL of the remote folder that it is mirrored to; empty if it is not."""
 
     @classmethod
     def existing(cls, path: str | PathLike[str]) -> ExperimentFolder:
-        """Return the folder if there is an experiment in it.
+        """Return the folder if there is an experiment in it; of a remote one, the folder that it is run in.
+
+        Raises:
+            ExperimentError: There is none, or another process is running the remote one here.
+            StorageError: The remote storage fails.
+        """
+        if url := remote_url(path):
+            return cls._of_remote(url)
+        if (found := origin(local_path(path))) is not None:
+            return cls._of_remote(found.url)
+        return cls.here(path)
+
+    @classmethod
+    def here(cls, path: str | PathLike[str]) -> ExperimentFolder:
+        """Return a folder of this machine if there is an experiment in it, as it is.
 
         Raises:
             ExperimentError: There is none.
         """
-        folder = cls(Path(path).expanduser().absolute())
+        found = origin(local_path(path))
+        folder = cls(local_path(path), "" if found is None else found.url)
         if not folder.layout.journal.is_file():
             raise ExperimentError(
                 f"A folder of an experiment holds experiment.db, but {folder.path} does not: give the "
@@ -43,15 +63,34 @@ class ExperimentFolder:
         return folder
 
     @classmethod
-    def make(cls, storage_path: str | PathLike[str], name: str) -> tuple[ExperimentFolder, ExperimentLock]:
+    def _of_remote(cls, url: str) -> ExperimentFolder:
+        folder = cls(experiment_mirror(url), url)
+        remote = open_remote(url)
+        mark(folder.path, url)
+        lock = folder.lock()
+        try:
+            continued(remote, folder.path)
+        finally:
+            lock.release()
+        return folder
+
+    @classmethod
+    def make(
+        cls, storage_path: Path, name: str, *, remote: str = ""
+    ) -> tuple[ExperimentFolder, ExperimentLock]:
         """Return a new folder, locked; a finished experiment of that name is moved out of its way.
+
+        Args:
+            storage_path: What it is to be in.
+            name: Its name.
+            remote: The URL of the remote folder that it is to be mirrored to.
 
         Raises:
             ConfigurationError: The storage path is a file, or cannot be written.
             ExperimentError: The name is that of an interrupted experiment, of one that is being run, or of
                 some other folder.
         """
-        folder = cls(_writable(Path(storage_path).expanduser().absolute()) / name)
+        folder = cls(_writable(storage_path) / name, remote)
         while True:
             folder._make_empty()
             try:
@@ -93,6 +132,11 @@ class ExperimentFolder:
         return Layout(self.path)
 
     @property
+    def shown(self) -> str:
+        """Where the experiment is, for its user."""
+        return self.remote or str(self.path)
+
+    @property
     def is_completed(self) -> bool:
         """Whether the experiment came to its end."""
         journal = SqliteJournal.open(self.layout.journal, UnopenedObjects(), read_only=True)
@@ -102,22 +146,28 @@ class ExperimentFolder:
             journal.close()
 
     @property
+    def is_all_there(self) -> bool:
+        """Whether nothing is left to be brought to the remote folder."""
+        return not self.remote or is_all_there(open_remote(self.remote), self.path)
+
+    @property
     def _is_stillborn(self) -> bool:
         """Whether this is empty, or an experiment was begun here that died before its journal was there."""
         objects, journal = self.layout.objects.name, self.layout.journal.name
-        ours = {objects, f"{objects}.new", f"{journal}.new", self.layout.lock.name}
+        ours = {objects, f"{objects}.new", f"{journal}.new", self.layout.lock.name, ORIGIN_NAME}
         return {_without_suffix(path.name) for path in self.path.iterdir()} <= ours
 
     def _make_way(self, lock: ExperimentLock) -> None:
         if not self.is_completed:
             raise ExperimentError(
                 f"An experiment named {self.path.name!r} was interrupted in {self.path.parent}: continue it "
-                f"with Tuner.restore({str(self.path)!r}).fit(), choose another name, or delete the folder"
+                f"with Tuner.restore({self.shown!r}).fit(), choose another name, or delete the folder"
             )
         number = 1
         while (aside := self.path.with_name(f"{self.path.name}.{number}")).exists():
             number += 1
         self.path.rename(aside)
+        (aside / ORIGIN_NAME).unlink(missing_ok=True)  # of the remote one that is moved, too, not of this
         lock.follow(Layout(aside).lock)
 
     def store(self, definition: Definition) -> ObjectTable:
@@ -132,6 +182,11 @@ class ExperimentFolder:
             definition = replace(definition, run=replace(definition.run, callbacks=()))
         return ObjectTable.create(self.layout.objects, definition)
 
+    def forget(self) -> None:
+        """Remove the journal, since nothing has begun, and nothing is to be restored."""
+        for suffix in ("", "-wal", "-shm"):
+            self.path.joinpath(f"{self.layout.journal.name}{suffix}").unlink(missing_ok=True)
+
     def open(self, prepared: Prepared | None) -> tuple[Definition, ObjectTable]:
         """Open what defines the experiment, which runs code in it; ``prepared`` replaces its trainable."""
         definition, objects = self.definition()
@@ -139,7 +194,7 @@ class ExperimentFolder:
         if definition.prepared is None:
             raise ExperimentError(
                 "The trainable of this experiment could not be stored, since it captures what cannot be "
-                f"pickled: give it again, Tuner.restore({str(self.path)!r}, trainable=...)"
+                f"pickled: give it again, Tuner.restore({self.shown!r}, trainable=...)"
             )
         return definition, objects
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from poptune.callbacks import CallbackRunner
-from poptune.checkpoints import DirectoryStore
+from poptune.checkpoints import CheckpointStore, DirectoryStore
 from poptune.controller import Controller, Limits, Listener, Observer
 from poptune.controller.cleaning import Cleaning
 from poptune.controller.damage import damaged_checkpoints
@@ -24,10 +24,14 @@ from poptune.loggers import CsvLogger, JsonLogger, OutputLogger, PerturbationLog
 from poptune.progress import Progress, RunFacts, watch
 from poptune.schedulers import PopulationBasedTraining
 from poptune.search_space import Domain, GridSearch, SampleFrom, entries
+from poptune.storage import join, local_path, open_remote, remote_url
+from poptune.storage.locations import storage_mirror
+from poptune.storage.remote import check_writable
 from poptune.tuner.definition import Definition
 from poptune.tuner.folder import ExperimentFolder
 from poptune.tuner.lock import ExperimentLock
 from poptune.tuner.naming import experiment_name, trial_specs
+from poptune.tuner.remote_side import RemoteSide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,8 @@ class Run:
     objects: ObjectTable
     lock: ExperimentLock
     first: Step
+    remote: RemoteSide | None = None
+    """The session's hold on the remote folder; ``None`` for an experiment that has none."""
     spent_s: float = 0.0
     """For how long earlier sessions have worked on the experiment."""
 
@@ -54,7 +60,7 @@ class Run:
         assert definition.prepared is not None
         seed = definition.seed
         trials = trial_specs(definition.prepared, definition.sample(seed), definition.tune)
-        storage = Path(definition.run.storage_path).expanduser()
+        storage, url = _storage(definition)
         name = definition.run.name or experiment_name(definition.prepared, storage)
         needs = definition.tune.scheduler.needs
         created = Created(
@@ -69,11 +75,18 @@ class Run:
         )
         experiment = Experiment(definition.tune.scheduler, definition.settings(len(trials)))
         first = experiment.handle(created)
-        folder, lock = ExperimentFolder.make(storage, name)
+        folder, lock = ExperimentFolder.make(storage, name, remote=join(url, name) if url else "")
         with ExitStack() as on_error:
             on_error.callback(lock.release)
+            remote = _take_remote(folder, on_error)
+            if remote is not None:
+                remote.make_way()
             objects = folder.store(definition)
             journal = SqliteJournal.create(folder.layout.journal, first.events, objects)
+            on_error.callback(folder.forget)
+            on_error.callback(journal.close)
+            if remote is not None:
+                remote.mirroring.start()
             on_error.pop_all()
         return cls(
             folder=folder,
@@ -83,6 +96,7 @@ class Run:
             objects=objects,
             lock=lock,
             first=first,
+            remote=remote,
         )
 
     @classmethod
@@ -103,6 +117,7 @@ class Run:
         with ExitStack() as on_error:
             lock = folder.lock()
             on_error.callback(lock.release)
+            remote = _take_remote(folder, on_error)
             objects.take_over()
             journal = SqliteJournal.open(folder.layout.journal, objects)
             on_error.callback(journal.close)
@@ -115,7 +130,7 @@ class Run:
             spent = spent_s(journal.read())
             first = Step()
             if not experiment.population.completed:  # which somebody may have seen to just before
-                store = DirectoryStore(folder.path)
+                store = _store(folder, remote)
                 known = {ref.path for trial in experiment.population.trials for ref in trial.saved}
                 store.sweep(known)
                 if _logs_perturbations(definition):
@@ -123,6 +138,8 @@ class Run:
                 damaged = damaged_checkpoints(experiment.population, store)
                 first = experiment.handle(Resumed(time_s=time.time(), damaged=damaged))
                 journal.append(first.events)
+            if remote is not None:
+                remote.mirroring.start()
             on_error.pop_all()
         return cls(
             folder=folder,
@@ -132,12 +149,21 @@ class Run:
             objects=objects,
             lock=lock,
             first=first,
+            remote=remote,
             spent_s=spent,
         )
 
     def run(self) -> bool:
-        """Train; return whether the experiment is complete."""
-        try:
+        """Train; return whether the experiment is complete.
+
+        Raises:
+            StorageError: It is, but could not all be brought to the remote storage.
+        """
+        with ExitStack() as at_last:
+            at_last.callback(self.lock.release)
+            at_last.callback(self.journal.close)
+            if self.remote is not None:
+                at_last.push(self._close_remote)
             if self.experiment.population.completed:
                 return True
             with watch(
@@ -148,9 +174,10 @@ class Run:
                 completed = self._controller(progress).run(self.first)
                 progress.finish(completed=completed)
                 return completed
-        finally:
-            self.journal.close()
-            self.lock.release()
+
+    def _close_remote(self, kind: object, error: BaseException | None, trace: object) -> None:
+        assert self.remote is not None
+        self.remote.close(error)
 
     def _controller(self, progress: Progress) -> Controller:
         definition, path = self.definition, self.folder.path
@@ -160,12 +187,12 @@ class Run:
         workers = definition.executor.open(
             Work(
                 prepared=definition.prepared,
-                terms=definition.terms(population.created.name, str(path)),
+                terms=definition.terms(population.created.name, str(path), self.folder.remote),
                 slots=definition.slots(len(population.trials)),
                 reuse_workers=definition.tune.reuse_workers,
             )
         )
-        cleaning = Cleaning(population, DirectoryStore(path), self.journal)
+        cleaning = Cleaning(population, _store(self.folder, self.remote), self.journal)
         rules = definition.stop_rules
         budgets = [budget for budget in (definition.tune.time_budget_s, rules.timeout_s) if budget]
         limits = Limits(
@@ -202,7 +229,7 @@ class Run:
         layout = self.folder.layout
         results = partial(valid_results, self.journal)
         chosen = self.definition.run.loggers
-        loggers: list[Observer] = []
+        loggers: list[Observer] = [] if self.remote is None else [self.remote.mirroring]
         if "json" in chosen:
             loggers.append(JsonLogger(layout, results))
         if "csv" in chosen:
@@ -223,7 +250,7 @@ class Run:
         assert created is not None
         return RunFacts(
             name=created.name,
-            path=str(self.folder.path),
+            path=self.folder.shown,
             metric=created.metric,
             mode=created.mode,
             time_attr=created.time_attr,
@@ -247,6 +274,31 @@ class Run:
             else []
         )
         return tuple(dict.fromkeys([*mutated, *drawn]))
+
+
+def _storage(definition: Definition) -> tuple[Path, str]:
+    """Return the folder that a new experiment's is to be in, and the URL that it is mirrored to, tried out.
+
+    Raises:
+        ConfigurationError: There cannot be written.
+    """
+    path = definition.run.storage_path
+    if not (url := remote_url(path)):
+        return local_path(path), ""
+    check_writable(open_remote(url))
+    return storage_mirror(url), url
+
+
+def _take_remote(folder: ExperimentFolder, on_error: ExitStack) -> RemoteSide | None:
+    if not folder.remote:
+        return None
+    remote = RemoteSide.take(folder.path, folder.remote)
+    on_error.callback(remote.lock.release)
+    return remote
+
+
+def _store(folder: ExperimentFolder, remote: RemoteSide | None) -> CheckpointStore:
+    return DirectoryStore(folder.path) if remote is None else remote.store
 
 
 def _logs_perturbations(definition: Definition) -> bool:

@@ -12,6 +12,8 @@ from poptune.errors import ExperimentError
 from poptune.journal import ObjectTable
 from poptune.results import ResultGrid
 from poptune.runtime.trainable import Prepared, prepare
+from poptune.storage import local_path, remote_url
+from poptune.storage.locations import storage_mirror
 from poptune.tuner.configs import RunConfig, TuneConfig
 from poptune.tuner.definition import Definition
 from poptune.tuner.disk import disk_errors_explained
@@ -76,12 +78,13 @@ class Tuner:
         restore only what you trust.
 
         Args:
-            path: The experiment's folder.
+            path: The experiment's folder, or the URL of a remote one.
             trainable: Use this in place of the stored trainable, for example after mending an error in it.
 
         Raises:
             ExperimentError: The folder holds no experiment.
             JournalError: Its files cannot be opened.
+            StorageError: The remote storage fails.
         """
         folder = ExperimentFolder.existing(path)
         tuner = cls.__new__(cls)
@@ -100,15 +103,21 @@ class Tuner:
 
         Raises:
             ExperimentError: The folder cannot be used, or holds an interrupted experiment of that name.
+            ConfigurationError: The remote storage cannot be written.
+            StorageError: The remote storage fails; at the end, when all is done, for too long.
         """
-        storage = self._folder.path if self._folder else Path(self._definition.run.storage_path)
-        with disk_errors_explained(storage.expanduser().absolute()):
+        with disk_errors_explained(self._folder.path if self._folder else self._storage):
             return self._fit()
+
+    @property
+    def _storage(self) -> Path:
+        path = self._definition.run.storage_path
+        return storage_mirror(url) if (url := remote_url(path)) else local_path(path)
 
     def _fit(self) -> ResultGrid:
         if self._folder is None:
             run = Run.begin(self._definition)
-        elif self._folder.is_completed:
+        elif self._folder.is_completed and self._folder.is_all_there:
             return self.get_results()
         else:
             run = Run.resume(self._folder, self._definition, self._objects, is_stored=self._is_as_stored)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from os import PathLike
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from poptune.journal import SqliteJournal, consistent
+from poptune.journal import SqliteJournal, UnopenedObjects, consistent
 from poptune.journal.journal import fold
+from poptune.mirroring import fetch_for_reading
+from poptune.storage import origin, remote_url
 from poptune.tuner.folder import ExperimentFolder
+from poptune.types import CheckpointId
 from poptune.verification import Verification, check_states, kept, replay
 
 
@@ -21,11 +27,13 @@ def verify(path: str | PathLike[str]) -> Verification:
     The experiment's own scheduler is opened, which runs code from the folder: verify only what you trust.
 
     Args:
-        path: The experiment's folder: finished, interrupted, or still going on.
+        path: The experiment's folder, or the URL of a remote one, which is fetched for that with all its
+            checkpoints. It may be finished, interrupted, or still going on.
 
     Raises:
         ExperimentError: The folder holds no experiment.
         JournalError: Its journal or its scheduler cannot be opened.
+        StorageError: The remote storage fails.
 
     Example:
         >>> import poptune as tune
@@ -40,18 +48,42 @@ def verify(path: str | PathLike[str]) -> Verification:
         >>> tune.verify(results.experiment_path).ok
         True
     """
-    folder = ExperimentFolder.existing(path)
+    with _opened(path) as folder:
+        return _verify(folder)
+
+
+@contextmanager
+def _opened(path: str | PathLike[str]) -> Iterator[ExperimentFolder]:
+    """A folder, as it is; a remote one is fetched anew, as what was fetched before proves nothing of it."""
+    url = remote_url(path)
+    if not url:
+        yield ExperimentFolder.here(path)
+        return
+    with TemporaryDirectory(prefix="poptune-verify-") as scratch:
+        yield ExperimentFolder(fetch_for_reading(url, root=Path(scratch, "experiment"), objects=True), url)
+
+
+def _kept_now(folder: ExperimentFolder) -> set[CheckpointId]:
+    """What the journal keeps by now, perhaps less than before: a remote one is fetched anew for that."""
+    found = origin(folder.path)
+    if found is not None and found.is_copy:
+        fetch_for_reading(found.url, root=folder.path)
+    with closing(SqliteJournal.open(folder.layout.journal, UnopenedObjects(), read_only=True)) as journal:
+        return {ref.id for ref in kept(fold(journal))}
+
+
+def _verify(folder: ExperimentFolder) -> Verification:
     definition, objects = folder.definition()
     with closing(SqliteJournal.open(folder.layout.journal, objects, read_only=True)) as journal:
         settings = definition.settings(len(definition.sample(seed=0)))
         found = replay(lambda: consistent(journal.read()), definition.tune.scheduler, settings)
         checkpoints = kept(fold(journal))
-        broken = check_states(folder.path, checkpoints)
-        if broken:  # perhaps given up by a run that goes on beside
-            still = {ref.id for ref in kept(fold(journal))}
-            broken = [one for one in broken if one.checkpoint in still]
+        broken = check_states(folder.path, checkpoints, remote=folder.remote)
+    if broken:  # perhaps given up by a run that goes on beside
+        still = _kept_now(folder)
+        broken = [one for one in broken if one.checkpoint in still]
     return Verification(
-        path=str(folder.path),
+        path=folder.shown,
         events=found.events,
         decisions=found.decisions,
         configs_folded=found.configs_folded,

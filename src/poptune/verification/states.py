@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from poptune.checkpoints import DirectoryStore
 from poptune.core.population import Population
 from poptune.core.scheduler import CheckpointRef
 from poptune.errors import CheckpointError
+from poptune.storage import open_store
 from poptune.verification.verdict import BrokenCheckpoint
 
 
@@ -19,14 +19,17 @@ def kept(population: Population) -> list[CheckpointRef]:
     return [refs[name] for name in sorted(refs)]
 
 
-def check_states(root: Path, checkpoints: Iterable[CheckpointRef]) -> list[BrokenCheckpoint]:
+def check_states(
+    root: Path, checkpoints: Iterable[CheckpointRef], *, remote: str = ""
+) -> list[BrokenCheckpoint]:
     """Read all files of these checkpoints, and return those that are not as they were written.
 
     Args:
         root: The experiment's folder.
         checkpoints: Which.
+        remote: The URL that they are fetched from; empty if they are here.
     """
-    store, broken = DirectoryStore(root), []
+    store, broken = open_store(root, remote), []
     for ref in checkpoints:
         try:
             store.open(ref.path, checkpoint_id=ref.id).verify()

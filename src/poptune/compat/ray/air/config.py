@@ -63,14 +63,16 @@ class RunConfig:
             "RunConfig",
             vars(self),
             {
-                "sync_config": "all files are on this machine's disk",
+                "sync_config": "poptune mirrors to a remote storage_path by itself",
                 "progress_reporter": "poptune chooses its columns itself",
             },
         )
 
     def to_native(self) -> poptune.RunConfig:
         """Return the same in poptune's terms."""
-        refuse("RunConfig", vars(self), {"storage_filesystem": "results are kept on this machine's disk"})
+        refuse(
+            "RunConfig", vars(self), {"storage_filesystem": "give storage_path as a URL that fsspec knows"}
+        )
         if self.log_to_file not in {True, False}:
             refuse(
                 "RunConfig", vars(self), {"log_to_file": "the files are called stdout and stderr; say True"}
@@ -94,10 +96,4 @@ class RunConfig:
                 f"RunConfig takes storage_path or, as in 2022, local_dir, got {self.storage_path!r} and "
                 f"{self.local_dir!r}: leave one out"
             )
-        folder = self.storage_path or self.local_dir or DEFAULT_STORAGE_PATH
-        if "://" in str(folder):
-            raise ConfigurationError(
-                f"storage_path must be a folder of this machine, got {folder!r}: mount it, or copy the "
-                "results when the run is over"
-            )
-        return folder
+        return self.storage_path or self.local_dir or DEFAULT_STORAGE_PATH

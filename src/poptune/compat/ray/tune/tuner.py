@@ -67,7 +67,7 @@ class Tuner(poptune.Tuner):
             {
                 "resume_errored": failed,
                 "restart_errored": failed,
-                "storage_filesystem": "results are kept on this machine's disk",
+                "storage_filesystem": "give storage_path as a URL that fsspec knows",
             },
         )
         set_aside("Tuner.restore", given, {"param_space": "the trials have their configs already"})

@@ -1,0 +1,79 @@
+"""What a session does in the remote folder of its experiment: a lock, a mirror, an end."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from poptune.errors import ExperimentError, StorageError
+from poptune.mirroring import Mirroring, make_way
+from poptune.mirroring.holding import HoldingStore
+from poptune.notices import warn
+from poptune.storage import FetchingStore, Remote, open_remote
+from poptune.storage.locations import mark
+from poptune.storage.lock import RemoteLock
+
+_PATIENCE_AFTER_AN_ERROR_S = 30.0
+_PATIENCE_AFTER_CTRL_C_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSide:
+    """A session's hold on the remote folder of its experiment."""
+
+    remote: Remote
+    lock: RemoteLock
+    store: HoldingStore
+    """Through which the controller finds and deletes checkpoints."""
+    mirroring: Mirroring
+
+    @classmethod
+    def take(cls, root: Path, url: str) -> Self:
+        """Lock the remote folder.
+
+        Args:
+            root: The experiment's folder, whose own lock the caller holds.
+            url: Its remote folder.
+
+        Raises:
+            ExperimentError: Another controller is at work.
+            StorageError: The storage fails.
+        """
+        token = mark(root, url).token
+        remote = open_remote(url)
+        lock = RemoteLock.take(remote, token)
+        store = HoldingStore(FetchingStore(root, lambda: remote))
+        return cls(remote, lock, store, Mirroring(root, remote, store, lock.confirm))
+
+    def make_way(self) -> None:
+        """Move a finished experiment of this name aside.
+
+        Raises:
+            ExperimentError: There is an interrupted one, or something else.
+        """
+        make_way(self.remote)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Bring there all that is left, and let go.
+
+        Args:
+            error: Why the session ends, if it does by an error: then what cannot be brought is but a warning.
+
+        Raises:
+            StorageError: Not everything could be brought there.
+        """
+        with ExitStack() as at_last:
+            at_last.callback(self.lock.release)
+            if error is None:
+                self.mirroring.close()
+                return
+            is_hasty = isinstance(error, KeyboardInterrupt)
+            try:
+                self.mirroring.close(
+                    patience_s=_PATIENCE_AFTER_CTRL_C_S if is_hasty else _PATIENCE_AFTER_AN_ERROR_S
+                )
+            except (StorageError, ExperimentError) as left_behind:
+                if left_behind is not error:
+                    warn(str(left_behind))

@@ -35,7 +35,7 @@ bench: .venv-bench/installed  ## time poptune beside Ray Tune and Syne Tune, and
 	@.venv-bench/bin/python benchmarks/speed/run.py $(ARGS)
 
 scaling: $(VENV)/dev.installed  ## simulate large clusters, and bring the figures in docs/scaling.md up to date
-	@$(BIN)/python benchmarks/scaling/run.py
+	@$(BIN)/python benchmarks/scaling/run.py $(ARGS)
 
 format: $(VENV)/dev.installed
 	$(BIN)/ruff check --fix

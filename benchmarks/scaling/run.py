@@ -3,6 +3,7 @@
 make scaling
 """
 
+import argparse
 import json
 import sys
 import time
@@ -82,19 +83,35 @@ def at(ordered, share):
     return ordered[int(share * (len(ordered) - 1))] if ordered else 0.0
 
 
+def parse():
+    numbers = range(len(SWEEPS))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        type=int,
+        choices=numbers,
+        default=numbers,
+        metavar="NUMBER",
+        help="of tables; the others stay",
+    )
+    return parser.parse_args()
+
+
 def main():
+    chosen = parse().only
     console = Console(width=None if sys.stdout.isatty() else 150)
-    results = []
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else [{} for _ in SWEEPS]
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=sum(len(sweep.scenarios) for sweep in SWEEPS))
-        for sweep in SWEEPS:
-            rows = []
+        task = progress.add_task("", total=sum(len(SWEEPS[number].scenarios) for number in chosen))
+        for number in chosen:
+            sweep, rows = SWEEPS[number], []
             for scenario in sweep.scenarios:
                 progress.update(task, description=f"{sweep.title}: {scenario.name}")
                 rows.append(simulate(scenario))
                 progress.advance(task)
-            results.append({"title": sweep.title, "rows": rows})
+            results[number] = {"title": sweep.title, "rows": rows}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     for sweep in results:
         console.print(table(sweep), highlight=False, markup=False)

@@ -58,7 +58,7 @@ SWEEPS = (
     Sweep(
         title="Shorter iterations (the controller takes 100 us for a message), saved every 5 minutes",
         scenarios=tuple(
-            _varied(f"{seconds:g} s", hours=0.06, iteration_s=seconds, save_every=round(300 / seconds))
+            _varied(f"{seconds:g} s", hours=0.1, iteration_s=seconds, save_every=round(300 / seconds))
             for seconds in (5.0, 1.0, 0.9)
         ),
     ),

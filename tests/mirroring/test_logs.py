@@ -18,8 +18,8 @@ from poptune.mirroring.logs import Logs, is_log, log_files
         ("objects.pkl", False),
         (".poptune/journal/x.json", False),
         (".poptune_remote.json", False),
-        ("trial/checkpoint_000001/skeleton.json", False),
-        ("trial/.tmp-checkpoint_000001-0a/skeleton.json", False),
+        ("trial/checkpoint_000001/state.safetensors", False),
+        ("trial/.tmp-checkpoint_000001-0a/state.safetensors", False),
     ],
 )
 def test_what_belongs_to_journal_or_checkpoints_is_no_log(tmp_path, name, expected):

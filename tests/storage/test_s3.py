@@ -63,7 +63,7 @@ def test_a_run_with_worker_processes_lies_in_the_bucket_and_is_read_from_there(s
     found = objects(server, url)
     assert {"experiment.db", "objects.pkl", "pbt_global.txt"} <= found
     assert sum(name.endswith("/result.json") for name in found) == 4
-    assert sum(name.endswith("skeleton.json") for name in found) == 4
+    assert sum(name.endswith("state.safetensors") for name in found) == 4
     assert not any("lock" in name or "probe" in name for name in found)
 
     shutil.rmtree(tmp_path / "cache")

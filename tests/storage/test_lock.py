@@ -13,6 +13,7 @@ from poptune.storage.trouble import LostLockError
 def quick(monkeypatch):
     monkeypatch.setattr(lock_module, "BEAT_S", 0.05)
     monkeypatch.setattr(lock_module, "STALE_S", 0.3)
+    monkeypatch.setattr(lock_module, "SETTLE_S", 0.1)
 
 
 def test_a_lock_is_taken_kept_alive_and_let_go_of(remote):
@@ -76,6 +77,22 @@ def test_a_lock_of_an_hour_ago_is_a_dead_ones(remote):
     fields = json.loads(remote.read(LOCK_NAME))
     remote.write(LOCK_NAME, json.dumps(fields | {"time_s": fields["time_s"] - 4000}).encode())
     RemoteLock.take(remote, "yours").release()
+
+
+def test_who_writes_a_little_later_without_having_seen_it_has_it_alone(remote, monkeypatch):
+    write, later = lock_module._write, []
+
+    def write_and_be_overwritten_later(remote, holder):
+        write(remote, holder)
+        if not later:
+            content = json.dumps({**json.loads(remote.read(LOCK_NAME)), "session": "x", "who": "process 7"})
+            later.append(threading.Timer(0.03, remote.write, (LOCK_NAME, content.encode())))
+            later[0].start()
+
+    monkeypatch.setattr(lock_module, "_write", write_and_be_overwritten_later)
+    with pytest.raises(ExperimentError, match="process 7"):
+        RemoteLock.take(remote, "mine")
+    later[0].join()
 
 
 def test_of_two_who_take_it_in_the_same_moment_the_later_one_has_it(remote, monkeypatch):

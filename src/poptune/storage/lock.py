@@ -26,6 +26,9 @@ from poptune.storage.trouble import LostLockError, RemoteError
 LOCK_NAME = ".poptune/lock.json"
 BEAT_S = 4.0
 STALE_S = 20.0
+SETTLE_S = 0.5
+"""So much later than it was written a lock is read again: by then whoever has taken it in the same moment,
+and has not seen us, has written, too."""
 _LOOK_S = 1.0
 _SURELY_DEAD_S = 3600.0
 """Of a sign of life that is so old by its own account, no clock can be wrong enough."""
@@ -76,6 +79,8 @@ class RemoteLock:
             time_s=time.time(),
         )
         patiently(lambda: _write(remote, holder))
+        if found is None or found.token != token:
+            time.sleep(SETTLE_S)
         written = _read(remote)
         if written is not None and written.session != holder.session:
             raise _is_run_by(written, remote)  # who took it in the same moment

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         TrainableError,
         UntrustedCheckpointError,
     )
-    from poptune.executors import InlineExecutor, ProcessExecutor, preload
+    from poptune.executors import InlineExecutor, ProcessExecutor, RayExecutor, preload
     from poptune.results import Result, ResultGrid
     from poptune.runtime.current import TrialContext, get_checkpoint, get_context, report
     from poptune.runtime.shared import ObjectRef, get, put
@@ -90,6 +90,7 @@ __all__ = [
     "PoptuneWarning",
     "ProcessExecutor",
     "RandomState",
+    "RayExecutor",
     "Result",
     "ResultGrid",
     "RunConfig",
@@ -142,7 +143,7 @@ _NAMES_BY_HOME = {
         "InternalError JournalError PoptuneError PoptuneWarning TrainableError "
         "UntrustedCheckpointError"
     ),
-    "executors": "InlineExecutor ProcessExecutor preload",
+    "executors": "InlineExecutor ProcessExecutor RayExecutor preload",
     "results": "Result ResultGrid",
     "runtime.current": "TrialContext get_checkpoint get_context report",
     "runtime.shared": "ObjectRef get put",

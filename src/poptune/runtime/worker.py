@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import functools
 import multiprocessing
 import os
 import select
@@ -14,6 +15,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -25,6 +27,7 @@ from poptune.checkpoints import DirectoryStore
 from poptune.runtime import shared
 from poptune.runtime.protocol import (
     Assignment,
+    Channel,
     Failed,
     Idle,
     Message,
@@ -36,7 +39,7 @@ from poptune.runtime.protocol import (
 from poptune.runtime.ring import CAPACITY_BYTES, Ring
 from poptune.runtime.running import run_trial
 from poptune.runtime.saving import BackgroundSaves
-from poptune.runtime.session import Session
+from poptune.runtime.session import Session, States
 from poptune.runtime.trainable import Prepared
 from poptune.runtime.wire import Inbox, framed, receive_frame
 
@@ -74,7 +77,7 @@ class WorkerChannel:
 
     def send(self, message: Message) -> None:
         if isinstance(message, Idle):
-            _flush()  # what comes later is another trial's
+            flush_streams()  # what comes later is another trial's
         data = framed(self._encode(message))
         written = self._ring.write(data)
         self._written_since_call += written
@@ -125,7 +128,7 @@ class WorkerChannel:
         self._frames.extend(self._inbox.add(data))
 
 
-def _flush() -> None:
+def flush_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):  # training code may have replaced it
             stream.flush()
@@ -137,7 +140,7 @@ def main(line: socket.socket) -> NoReturn:
     for child in multiprocessing.active_children():
         child.kill()
     atexit._run_exitfuncs()  # noqa: SLF001 - as multiprocessing does
-    _flush()
+    flush_streams()
     os._exit(0)  # a thread that was left behind would keep the process for ever
 
 
@@ -155,16 +158,35 @@ def _work(line: socket.socket) -> None:
     os.close(descriptor)
     job = msgspec.msgpack.decode(first.body, type=Job)
     sys.path[:] = job.sys_path
-    store = DirectoryStore(Path(job.terms.experiment_path))
-    background = BackgroundSaves(channel, store) if job.terms.background_saves else None
-    speaks, states = background or channel, background or store
+    train_all(channel, job.terms, functools.partial(_open, job))
+
+
+def train_all(
+    channel: Channel,
+    terms: Terms,
+    open_trainable: Callable[[], Prepared],
+    *,
+    states_over: Callable[[States], States] = lambda store: store,
+) -> None:
+    """Train one trial after another, as it is ordered, until told to quit.
+
+    Args:
+        channel: The line to the controller.
+        terms: What holds for all trials.
+        open_trainable: Returns what is to be trained; called once.
+        states_over: Returns where states are saved and found, given the store of the experiment.
+    """
+    store = DirectoryStore(Path(terms.experiment_path))
+    found = states_over(store)
+    background = BackgroundSaves(channel, found) if terms.background_saves else None
+    speaks, states = background or channel, background or found
     prepared: Prepared | None = None
     while not isinstance(order := channel.receive(), Quit):
         if not isinstance(order, Assignment):
             continue  # meant for a trial that has left this worker meanwhile
         try:
-            prepared = prepared or _open(job)
-            session = Session(speaks, job.terms, order, states)
+            prepared = prepared or open_trainable()
+            session = Session(speaks, terms, order, states)
             session.folder.mkdir(parents=True, exist_ok=True)
             os.chdir(session.folder)
         except Exception as error:  # noqa: BLE001 - told to the user as the trial's failure

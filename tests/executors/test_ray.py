@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -326,3 +327,27 @@ def test_another_version_in_the_workers_is_an_error_before_anything_trains(tmp_p
     ):
         fit(tmp_path, train)
     assert not (tmp_path / "trained").exists()
+
+
+def test_an_address_without_a_cluster_is_an_error_soon(tmp_path, unused_port):
+    script = (
+        "import poptune as tune; "
+        f"tune.RayExecutor(address='127.0.0.1:{unused_port}').count_slots([{{'cpu': 1}}])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        env={**os.environ, "PYTHONPATH": SOURCE},
+        check=False,
+    )
+    assert "ConfigurationError: A Ray cluster must run at 127.0.0.1" in run.stderr
+    assert "refused" in run.stderr
+
+
+@pytest.fixture
+def unused_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        yield free.getsockname()[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import queue
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -24,6 +25,7 @@ from poptune.runtime import shared
 from poptune.runtime.pieces import Pieces
 from poptune.runtime.resident import Greeting, Heard, RemoteJob, Resident
 
+_ANSWER_S = 10.0
 _LARGEST_SHARE = 0.5
 """How much of an object store one checkpoint on its way may fill."""
 
@@ -37,8 +39,9 @@ def connect(address: str | None) -> None:
     if ray.is_initialized():
         return
     try:
+        _check_that_somebody_listens(address)
         ray.init(address=address)
-    except (ConnectionError, RuntimeError, ValueError, RayError) as error:
+    except (OSError, RuntimeError, ValueError, RayError) as error:
         where = "here" if address in {None, "auto"} else f"at {address}"
         raise ConfigurationError(
             f"A Ray cluster must run {where} that this program may join, but Ray says: {error}. Start it "
@@ -47,12 +50,19 @@ def connect(address: str | None) -> None:
         ) from error
 
 
+def _check_that_somebody_listens(address: str | None) -> None:
+    """Raise ``OSError`` if nobody does, as Ray itself would try for many minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), _ANSWER_S).close()
+
+
 def nodes() -> list[Node]:
     """Return the nodes that are alive."""
     return [Node(node["NodeID"], node["Resources"]) for node in ray.nodes() if node["Alive"]]
 
 
-class _Actor(Resident):
+class PoptuneWorker(Resident):
     """The worker as an actor: what is called while it trains has threads of its own."""
 
     def __init__(self, job: list[Any]) -> None:
@@ -124,7 +134,7 @@ class RayCluster:
         options: dict[str, Any],
     ) -> None:
         self._job = job
-        self._actor = ray.remote(**options)(_Actor)
+        self._actor = ray.remote(**options)(PoptuneWorker)
         self._groups = [placement_group(list(map(dict, bundles)), strategy=strategy) for _ in range(slots)]
         self._handles: dict[int, Any] = {}
         self._happened: queue.SimpleQueue[ClusterEvent] = queue.SimpleQueue()

@@ -52,10 +52,3 @@ class Captured:
         """The same, and what was printed without a line's end as a line."""
         found = self.read()
         return found + [(name, line) for name, lines in self._lines.items() for line in lines.finish()]
-
-    def release(self) -> None:
-        """Have the streams go again where they went before."""
-        for name, descriptor in STREAMS.items():
-            os.dup2(self._before[name], descriptor)
-            os.close(self._before[name])
-            os.close(self._ends[name])

@@ -163,9 +163,14 @@ class Definition:
         """Return how many trials may run at once if there is room for all."""
         return min(self.tune.max_concurrent_trials or population, population)
 
-    def settings(self, population: int) -> Settings:
-        """Return what the machine must know beside the events."""
-        slots = self.slots(population)
+    def settings(self, population: int, *, slots: int | None = None) -> Settings:
+        """Return what the machine must know beside the events.
+
+        Args:
+            population: How many trials there are.
+            slots: How many run at once; by default what the executor says, which may have to look for it.
+        """
+        slots = self.slots(population) if slots is None else slots
         residents = self.executor.max_resident_trials
         if residents is None and (self.resources.get("gpu") or len(self.bundles) > 1):
             residents = slots

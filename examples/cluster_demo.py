@@ -41,8 +41,8 @@ class Incident(tune.Callback):
         self.results += 1
         if self.results == self.after_results:
             node = next(iter(self.cluster.worker_nodes))
-            print(f"*** Node {node.node_id[:8]} is killed. Its trials go on elsewhere. ***")
-            self.cluster.remove_node(node, allow_graceful=False)
+            print(f"*** Node {node.node_id[:8]} is taken away. Its trials go on elsewhere. ***")
+            self.cluster.remove_node(node)
         if self.results == 2 * self.after_results:
             node = self.cluster.add_node(**NODE)
             print(f"*** Node {node.node_id[:8]} has joined, and is used from now on. ***")

@@ -146,9 +146,9 @@ PRINTING = """
 import os, sys
 from pathlib import Path
 
-import msgspec
+from poptune.runtime.captured import Captured
 from poptune.runtime.mailbox import Mailbox
-from poptune.runtime.protocol import Assignment, Idle, Result
+from poptune.runtime.protocol import Idle, Result
 
 mailbox = Mailbox(Captured())
 os.write(1, b"nobody's\\n")
@@ -157,7 +157,8 @@ trial = mailbox.receive().trial
 print("whole")
 os.system("echo by another program >&2")
 print("half", end="")
-mailbox.send(Result(trial=trial, incarnation=0, iteration=1, metrics={}, checkpoint=None, waiting=True, stop=""))
+facts = {"incarnation": 0, "iteration": 1, "metrics": {}, "checkpoint": None, "stop": ""}
+mailbox.send(Result(trial=trial, waiting=True, **facts))
 first = mailbox.fetch(0)
 mailbox.send(Idle(trial=trial))
 Path(sys.argv[1]).write_bytes(first.frames + mailbox.fetch(first.number).frames)

@@ -186,9 +186,8 @@ class ActorWorkers:
         if fitting:
             return fitting[0]
         better = self._slots.choose()
-        if better is None or self._slots.is_full(better):
-            return free[0]
-        self._dismiss(free[0])
+        if better is not None and not self._slots.is_full(better):
+            self._dismiss(free[0])
         return None
 
     def _serve_queue(self) -> None:
@@ -198,8 +197,8 @@ class ActorWorkers:
 
     def _launch(self) -> _Actor | None:
         slot = self._slots.choose()
-        if slot is None:
-            return None
+        if slot is None or self._slots.is_full(slot):
+            return None  # a slot more is on its way, or one has just gone
         actor = _Actor(next(self._keys), slot, time.monotonic(), slot.node)
         self._actors[actor.key] = actor
         self._slots.residents[slot.number] += 1
@@ -316,6 +315,7 @@ class ActorWorkers:
     def _note_result(self, actor: _Actor, result: Result) -> None:
         if result.waiting:
             self._set_training(actor, trains=False)
+            self._serve_queue()
         if result.checkpoint is not None and actor.assignment is not None:
             path = f"{actor.assignment.folder}/checkpoint_{result.checkpoint:06d}"
             self._saved[result.trial] = path, actor.key

@@ -104,6 +104,7 @@ class Mailbox:
     def _take(self) -> Order:
         order = self._orders.popleft()
         if isinstance(order, Assignment):
+            self._read_printed()  # what nobody's trial has printed is not this one's
             self._trial = order.trial
         self._trains = True
         return order

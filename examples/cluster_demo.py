@@ -37,6 +37,9 @@ class Incident(tune.Callback):
         self.after_results = after_results
         self.results = 0
 
+    def __getstate__(self):
+        return {**vars(self), "cluster": None, "after_results": -1}  # a run that is restored has no incident
+
     def on_trial_result(self, iteration, trials, trial, result, **info):
         self.results += 1
         if self.results == self.after_results:

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: tutorial test lint types contracts unit cluster-demo torture parity bench format clean
+.PHONY: tutorial test lint types contracts unit cluster cluster-demo torture parity bench format clean
 
 tutorial: $(VENV)/examples.installed  ## train a population on MNIST and look at it
 	@$(BIN)/python examples/mnist_convnet_pbt.py $(ARGS)
@@ -24,6 +24,9 @@ contracts: $(VENV)/dev.installed  ## which room may import which
 
 unit: $(VENV)/dev.installed
 	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+
+cluster: $(VENV)/dev.installed  ## the tests that need a Ray cluster of several nodes
+	$(BIN)/pytest -m cluster $(ARGS)
 
 cluster-demo: $(VENV)/dev.installed  ## train on a Ray cluster of three nodes, which loses one on the way
 	@$(BIN)/python examples/cluster_demo.py $(ARGS)

@@ -11,8 +11,7 @@ from poptune import ResultGrid
 EXAMPLE = Path(__file__).parents[2] / "examples" / "cluster_demo.py"
 
 
-@pytest.mark.slow
-@pytest.mark.xdist_group("ray")
+@pytest.mark.cluster
 def test_the_population_on_a_cluster_survives_the_loss_of_a_node(tmp_path):
     arguments = ["--seed", "1", "--trials", "4", "--iterations", "10", "--storage", tmp_path]
     run = subprocess.run(

@@ -54,8 +54,7 @@ cluster.shutdown()
 """
 
 
-@pytest.mark.slow
-@pytest.mark.xdist_group("ray")
+@pytest.mark.cluster
 def test_a_copied_state_goes_from_node_to_node_through_the_object_store(tmp_path):
     run = subprocess.run(
         [sys.executable, "-W", "error::poptune.PoptuneWarning", "-c", textwrap.dedent(PROGRAM), tmp_path],

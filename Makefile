@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: tutorial test lint types contracts unit torture parity bench scaling format clean
+.PHONY: tutorial test lint types contracts unit cluster cluster-demo torture parity bench scaling format clean
 
 tutorial: $(VENV)/examples.installed  ## train a population on MNIST and look at it
 	@$(BIN)/python examples/mnist_convnet_pbt.py $(ARGS)
@@ -23,7 +23,13 @@ contracts: $(VENV)/dev.installed  ## which room may import which
 	$(BIN)/lint-imports
 
 unit: $(VENV)/dev.installed
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+
+cluster: $(VENV)/dev.installed  ## the tests that need a Ray cluster of several nodes
+	$(BIN)/pytest -m cluster $(ARGS)
+
+cluster-demo: $(VENV)/dev.installed  ## train on a Ray cluster of three nodes, which loses one on the way
+	@$(BIN)/python examples/cluster_demo.py $(ARGS)
 
 torture: $(VENV)/dev.installed  ## kill, break and fill up all that a run stands on; is anything lost?
 	@PYTHONPATH=tests/crash $(BIN)/python -m torture $(ARGS)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         TrainableError,
         UntrustedCheckpointError,
     )
-    from poptune.executors import InlineExecutor, ProcessExecutor, preload
+    from poptune.executors import InlineExecutor, ProcessExecutor, RayExecutor, preload
     from poptune.results import Result, ResultGrid
     from poptune.runtime.current import TrialContext, get_checkpoint, get_context, report
     from poptune.runtime.shared import ObjectRef, get, put
@@ -91,6 +91,7 @@ __all__ = [
     "PoptuneWarning",
     "ProcessExecutor",
     "RandomState",
+    "RayExecutor",
     "Result",
     "ResultGrid",
     "RunConfig",
@@ -144,7 +145,7 @@ _NAMES_BY_HOME = {
         "InternalError JournalError PoptuneError PoptuneWarning StorageError "
         "TrainableError UntrustedCheckpointError"
     ),
-    "executors": "InlineExecutor ProcessExecutor preload",
+    "executors": "InlineExecutor ProcessExecutor RayExecutor preload",
     "results": "Result ResultGrid",
     "runtime.current": "TrialContext get_checkpoint get_context report",
     "runtime.shared": "ObjectRef get put",

@@ -24,6 +24,7 @@ from poptune.core.events import (
     Restarted,
     Resumed,
     Returned,
+    SlotsChanged,
 )
 from poptune.core.experiment import Experiment, Settings, Step
 from poptune.core.population import Trial
@@ -489,6 +490,16 @@ def test_a_lower_limit_of_residents_evicts_at_once_but_never_a_running_trial() -
         Release(trial=T[2]),
         start(0, incarnation=1, checkpoint=drive[0].checkpoint, until=4, next_save=3),
     ], "as many as there are slots may always be held"
+
+
+def test_machines_that_join_are_used_at_once_and_those_that_leave_take_nobody_s_turn_away() -> None:
+    drive = Driver(4, pbt(), slots=1, max_residents=1)
+    assert drive.handle(SlotsChanged(time_s=0.0, slots=3)).commands == [start(1), start(2)]
+    assert drive.handle(SlotsChanged(time_s=0.0, slots=2)).commands == []
+    assert drive.running == [0, 1, 2], "who runs is not stopped"
+    drive.train(0, 2)
+    assert drive.running == [1, 2], "but nobody comes in the place of the next that yields"
+    assert drive.handle(SlotsChanged(time_s=0.0, slots=4)).commands[:1] == [start(3)]
 
 
 def test_a_lower_limit_of_residents_is_no_cause_for_a_warning_where_nobody_can_be_evicted() -> None:

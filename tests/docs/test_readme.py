@@ -37,6 +37,6 @@ def test_the_files_that_the_documents_name_exist():
 
 
 def test_the_commands_of_the_readme_are_targets_of_the_makefile():
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     for document in (README, (ROOT / "CONTRIBUTING.md").read_text()):
-        assert set(re.findall(r"^make ([a-z]+)", document, flags=re.MULTILINE)) <= targets
+        assert set(re.findall(r"^make ([a-z-]+)", document, flags=re.MULTILINE)) <= targets

@@ -24,6 +24,7 @@ from poptune.core.events import (
     Restarted,
     Resumed,
     Returned,
+    SlotsChanged,
     Ticked,
     TrialSpec,
 )
@@ -105,6 +106,7 @@ GOLDEN: dict[str, tuple[str | None, str, Event]] = {
         '{"time_s":3.0,"reason":"the time is up"}',
         PopulationStopped(time_s=3.0, reason="the time is up"),
     ),
+    "slots_changed": (None, '{"time_s":3.0,"slots":2}', SlotsChanged(time_s=3.0, slots=2)),
     "residents_limited": (None, '{"time_s":3.0,"limit":2}', ResidentsLimited(time_s=3.0, limit=2)),
     "ticked": (None, '{"time_s":3.0}', Ticked(time_s=3.0)),
     "resumed": (None, '{"time_s":3.0}', Resumed(time_s=3.0)),

@@ -19,6 +19,7 @@ from poptune.core.events import (
     ResidentsLimited,
     Restarted,
     Resumed,
+    SlotsChanged,
 )
 from poptune.core.experiment import Experiment, Settings
 from poptune.core.retention import Retention
@@ -98,6 +99,7 @@ class PopulationUnderFire(RuleBasedStateMachine):
             retries=Retries(per_trial=max_failures, rebirth=rebirth),
             retention=Retention(num_to_keep=keep),
         )
+        self.most_slots = slots
         self.journal = MemoryJournal()
         self.workers = SimulatedWorkers()
         self.experiment = Experiment(self.scheduler, self.settings)
@@ -228,6 +230,11 @@ class PopulationUnderFire(RuleBasedStateMachine):
     def memory_runs_low(self, limit):
         self.handle(ResidentsLimited(time_s=0.0, limit=limit))
 
+    @rule(slots=st.integers(1, 4))
+    def machines_come_or_go(self, slots):
+        self.most_slots = max(self.most_slots, slots)
+        self.handle(SlotsChanged(time_s=0.0, slots=slots))
+
     @rule(really=st.integers(0, 30))
     def everything_is_stopped(self, really):
         if really == 0:
@@ -236,7 +243,7 @@ class PopulationUnderFire(RuleBasedStateMachine):
     @invariant()
     def at_most_the_slots_run(self):
         if hasattr(self, "experiment"):
-            assert len(self.workers.training) <= self.settings.slots
+            assert len(self.workers.training) <= self.most_slots
             assert set(self.workers.training) == self.experiment.running
 
     @invariant()

@@ -96,7 +96,9 @@ def test_a_signature_that_fits_is_accepted(trainable):
 @pytest.mark.parametrize(
     ("resources", "words"),
     [
-        ({"gpus": 1}, "got 'gpus'"),
+        ({"GPU": 1}, "got 'GPU'"),
+        ([], r"list of such bundles, got \[\]"),
+        ([{"cpu": 1}, 2], "list of such bundles"),
         ({"cpu": -1}, "cpu must be a number of at least 0, got -1"),
         ({"gpu": True}, "got True"),
         ({"gpu": "1"}, "got '1'"),

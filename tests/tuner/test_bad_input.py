@@ -88,7 +88,7 @@ def test_an_unknown_keyword_is_answered_with_the_nearest_right_one(make, message
         (lambda: tune.RunConfig(stop={"loss": "low"}), "got 'loss': 'low'"),
         (lambda: tune.RunConfig(stop=[("loss", 1)]), "stop must be a dict"),
         (lambda: tune.RunConfig(progress="lively"), "progress must be one of .*did you mean 'live'"),
-        (lambda: tune.with_resources(train, {"gpus": 1}), 'may name "cpu" and "gpu", got \'gpus\''),
+        (lambda: tune.with_resources(train, {"GPU": 1}), 'are named "cpu", "gpu".* got \'GPU\''),
         (lambda: tune.ProcessExecutor(slots=0), "slots must be a whole number of at least 1, got 0"),
         (lambda: tune.ProcessExecutor(preload="torch"), r"write \['torch'\]"),
     ],
@@ -101,7 +101,7 @@ def test_a_value_out_of_range_is_named_with_what_to_write(make, message):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"executor": "process"}, "executor must be one of processes, inline.*did you mean 'processes'"),
+        ({"executor": "process"}, "executor must be one of processes, ray, inline.*did you mean 'processes'"),
         ({"space": {"lr": tune.uniform(0, 1), 3: 1}}, "3"),
         ({"metric": None, "mode": None, "scheduler": pbt()}, "needs a metric and a mode"),
         ({"mode": "max", "scheduler": pbt(mode="min")}, "mode must be the same .* got 'max' and 'min'"),

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 from poptune.controller.cleaning import Cleaning
 from poptune.controller.effects import Effects
 from poptune.controller.interrupts import Interrupts
-from poptune.controller.memory import available_memory
 from poptune.controller.silence import Silence
 from poptune.core.events import (
     Completed,
@@ -23,6 +22,7 @@ from poptune.core.events import (
     Reported,
     ResidentsLimited,
     Returned,
+    SlotsChanged,
     Ticked,
 )
 from poptune.core.experiment import Experiment, Step
@@ -32,6 +32,7 @@ from poptune.executors.base import Workers
 from poptune.journal import Journal
 from poptune.notices import warn
 from poptune.runtime import protocol
+from poptune.runtime.memory import available_memory
 from poptune.stoppers import Stopper
 from poptune.types import TrialId, TrialStatus
 
@@ -177,7 +178,7 @@ class Controller:
         self._cleaning.tidy()
         self._display.tick(self._experiment)
 
-    def _understand(self, message: protocol.Message) -> list[Input]:
+    def _understand(self, message: protocol.Message | protocol.News) -> list[Input]:
         """Return a worker's message as events of the core."""
         now = time.time()
         match message:
@@ -205,6 +206,10 @@ class Controller:
                 return [Failed(time_s=now, trial=trial, incarnation=incarnation, error=reason)]
             case protocol.Output():
                 self._repeat(message)
+            case protocol.Capacity(slots=slots):
+                return [SlotsChanged(time_s=now, slots=slots)]
+            case protocol.Crowded():
+                return [self._one_resident_less()]
             case _:
                 pass
         return []
@@ -253,10 +258,13 @@ class Controller:
         free = available_memory()
         if free is None or free > _LEAST_MEMORY_FREE:
             return []
+        return [self._one_resident_less()]
+
+    def _one_resident_less(self) -> ResidentsLimited:
         trials = self._experiment.population.trials
         held = {TrialStatus.RUNNING, TrialStatus.PAUSED}
         residents = sum(trial.status in held for trial in trials)
-        return [ResidentsLimited(time_s=time.time(), limit=residents - 1)]
+        return ResidentsLimited(time_s=time.time(), limit=residents - 1)
 
 
 @functools.lru_cache(maxsize=1)  # many results may come in a second

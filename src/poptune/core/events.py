@@ -91,6 +91,13 @@ class ResidentsLimited(Struct, frozen=True, kw_only=True):
     limit: int
 
 
+class SlotsChanged(Struct, frozen=True, kw_only=True):
+    """Machines have come or gone: from now on this many trials can run at once."""
+
+    time_s: float
+    slots: int
+
+
 class Ticked(Struct, frozen=True, kw_only=True):
     """The time has come at which a trial that rests after a failure may try again."""
 
@@ -145,6 +152,7 @@ Input = (
     | Failed
     | PopulationStopped
     | ResidentsLimited
+    | SlotsChanged
     | Ticked
     | Resumed
     | Completed

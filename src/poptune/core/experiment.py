@@ -27,6 +27,7 @@ from poptune.core.events import (
     Restarted,
     Resumed,
     Returned,
+    SlotsChanged,
     Ticked,
 )
 from poptune.core.keeping import Keeping
@@ -176,6 +177,10 @@ class Experiment:
             case ResidentsLimited(limit=limit):
                 self._max_residents = max(limit, self._slots.total)
                 self._make_room(0)
+            case SlotsChanged(slots=slots):
+                self._slots.total = slots
+                if self._max_residents is not None:
+                    self._max_residents = max(self._max_residents, slots)
             case Resumed(damaged=damaged):
                 self._resume(damaged)
             case Completed():

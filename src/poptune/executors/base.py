@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from poptune.errors import ConfigurationError
-from poptune.runtime.protocol import Assignment, Message, Proceed, Terms
+from poptune.runtime.protocol import Assignment, Message, News, Proceed, Terms
 from poptune.runtime.trainable import Prepared
 from poptune.types import TrialId
 
@@ -20,6 +20,10 @@ class Work:
     prepared: Prepared
     terms: Terms
     slots: int
+    most_slots: int = 0
+    """How many trials may run at once if there comes to be more room; never less than ``slots`` is meant."""
+    bundles: Sequence[Mapping[str, float]] = ({"cpu": 1.0},)
+    """What one trial needs, in portions that each are on one machine."""
     reuse_workers: bool = True
 
 
@@ -31,8 +35,11 @@ class Executor(Protocol):
         """How many trials may be held in memory; ``None`` leaves it to poptune."""
         ...
 
-    def count_slots(self, resources: dict[str, float]) -> int:
+    def count_slots(self, bundles: Sequence[Mapping[str, float]]) -> int:
         """Return how many trials that need these resources can run at once.
+
+        Args:
+            bundles: What one trial needs, in portions that each must be on one machine.
 
         Raises:
             ConfigurationError: Not even one can.
@@ -70,7 +77,7 @@ class Workers(Protocol):
         """
         ...
 
-    def poll(self, timeout_s: float) -> Sequence[Message]:
+    def poll(self, timeout_s: float) -> Sequence[Message | News]:
         """Return what has come, in order for each trial; wait up to ``timeout_s`` for the first."""
         ...
 
@@ -88,6 +95,27 @@ def check_at_least(name: str, value: int | None, least: int = 1) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ConfigurationError(f"{name} must be a whole number of at least {least}, got {value!r}")
+
+
+def on_one_machine(bundles: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return what one trial needs of this machine.
+
+    Raises:
+        ConfigurationError: It needs several machines, or what only a cluster has.
+    """
+    for bundle in bundles:
+        for name in bundle:
+            if name not in {"cpu", "gpu"}:
+                raise ConfigurationError(
+                    f'resources may name "cpu" and "gpu" on one machine, got {name!r}: other resources are '
+                    "for clusters, RunConfig(executor=tune.RayExecutor(...))"
+                )
+    if len(bundles) != 1:
+        raise ConfigurationError(
+            f"On one machine a trial is one process with one bundle of resources, got {list(bundles)}: add "
+            "them up into one, or use RunConfig(executor=tune.RayExecutor(...))"
+        )
+    return dict(bundles[0])
 
 
 def available_cores() -> int:

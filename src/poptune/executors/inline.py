@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from poptune.checkpoints import CheckpointStore
-from poptune.executors.base import Work, check_at_least
+from poptune.executors.base import Work, check_at_least, on_one_machine
 from poptune.runtime import current
 from poptune.runtime.protocol import (
     Assignment,
@@ -55,8 +55,8 @@ class InlineExecutor:
         check_at_least("slots", self.slots)
         check_at_least("max_resident_trials", self.max_resident_trials)
 
-    def count_slots(self, resources: dict[str, float]) -> int:
-        del resources
+    def count_slots(self, bundles: Sequence[Mapping[str, float]]) -> int:
+        on_one_machine(bundles)
         return self.slots
 
     def open(self, work: Work) -> InlineWorkers:

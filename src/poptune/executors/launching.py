@@ -16,9 +16,9 @@ from typing import IO
 import msgspec
 
 from poptune.errors import ExecutorError
-from poptune.executors.printed import Lines
 from poptune.notices import warn
 from poptune.runtime.launcher import Answer, Exited, Launch, Launched, Preload, Prepared, command
+from poptune.runtime.printed import Lines
 from poptune.runtime.wire import Inbox, send_frame
 
 _THREAD_LIMITS = (

@@ -8,13 +8,13 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from poptune.errors import ConfigurationError, ExecutorError
-from poptune.executors.base import Work, available_cores, check_at_least
+from poptune.executors.base import Work, available_cores, check_at_least, on_one_machine
 from poptune.executors.connection import Connection
 from poptune.executors.gpus import GpuPool, slots_on_gpus, visible_gpus
 from poptune.executors.launching import Launching, importable_path
@@ -76,7 +76,8 @@ class ProcessExecutor:
                 f"preload must be a list of module names, got {self.preload!r}: write [{self.preload!r}]"
             )
 
-    def count_slots(self, resources: dict[str, float]) -> int:
+    def count_slots(self, bundles: Sequence[Mapping[str, float]]) -> int:
+        resources = on_one_machine(bundles)
         cores, gpus = resources.get("cpu", 1.0), resources.get("gpu", 0.0)
         on_gpus = slots_on_gpus(gpus, visible_gpus()) if gpus else None
         if self.slots is not None:

@@ -20,6 +20,7 @@ import cloudpickle
 
 from poptune.errors import ConfigurationError
 from poptune.runtime import shared
+from poptune.runtime.pieces import Pieces
 from poptune.runtime.trainable import Prepared
 
 _ARRAY_LIBRARIES = {"numpy", "torch", "jax"}
@@ -74,6 +75,12 @@ def share_parameters(prepared: Prepared) -> str:
         return ""
     with _by_value_if_workers_cannot_import(prepared):
         return shared.store(dict(prepared.parameters))
+
+
+def parameters_in_pieces(prepared: Prepared) -> Pieces:
+    """Return the parameters as an object store can take them, which shares their arrays without a copy."""
+    with _by_value_if_workers_cannot_import(prepared):
+        return Pieces.of(dict(prepared.parameters))
 
 
 @contextmanager

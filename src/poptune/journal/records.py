@@ -31,6 +31,7 @@ from poptune.core.events import (
     Restarted,
     Resumed,
     Returned,
+    SlotsChanged,
     Ticked,
     TrialSpec,
 )
@@ -48,6 +49,7 @@ _KINDS: dict[str, type[Any]] = {
     "failed": Failed,
     "population_stopped": PopulationStopped,
     "residents_limited": ResidentsLimited,
+    "slots_changed": SlotsChanged,
     "ticked": Ticked,
     "resumed": Resumed,
     "planned": Planned,

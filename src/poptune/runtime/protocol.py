@@ -69,11 +69,17 @@ class Unwind(Struct, frozen=True, kw_only=True, tag="unwind"):
     trial: TrialId
 
 
+class Save(Struct, frozen=True, kw_only=True, tag="save"):
+    """Save the trial's state with its next result, if its code can be asked for it."""
+
+    trial: TrialId
+
+
 class Quit(Struct, frozen=True, kw_only=True, tag="quit"):
     """End the worker."""
 
 
-Order = Assignment | Proceed | Unwind | Quit
+Order = Assignment | Proceed | Unwind | Save | Quit
 
 
 class Result(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="result"):
@@ -136,6 +142,22 @@ class Lost(Struct, frozen=True, kw_only=True, tag="lost"):
 
 
 Message = Result | Returned | Failed | Idle | Output | Lost
+
+
+class Capacity(Struct, frozen=True, kw_only=True):
+    """Machines have come or gone: from now on this many trials can run at once."""
+
+    slots: int
+
+
+class Crowded(Struct, frozen=True, kw_only=True):
+    """A machine that trials are held on has little memory left."""
+
+    machine: str
+
+
+News = Capacity | Crowded
+"""What an executor has to say that is of no trial."""
 
 
 class Channel(Protocol):

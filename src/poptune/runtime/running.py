@@ -94,13 +94,13 @@ def _failed(session: Session, error: BaseException) -> Failed:
         incarnation=mine.incarnation,
         error=_story(error),
         damaged=session.damaged(),
-        refused=str(error) if _is_of_the_disk(error) else "",
+        refused=str(error) if isinstance(error, CheckpointError) and is_of_the_disk(error.__cause__) else "",
     )
 
 
-def _is_of_the_disk(error: BaseException) -> bool:
-    cause = error.__cause__
-    return isinstance(error, CheckpointError) and isinstance(cause, OSError) and cause.errno in DISK_ERRORS
+def is_of_the_disk(error: BaseException | None) -> bool:
+    """Whether an error says that the disk is full or broken, so that no program is at fault."""
+    return isinstance(error, OSError) and error.errno in DISK_ERRORS
 
 
 def _call_function(prepared: Prepared, session: Session, *, is_changed: bool) -> None:

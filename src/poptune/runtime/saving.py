@@ -11,8 +11,9 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
-from poptune.checkpoints import Checkpoint, CheckpointStore
+from poptune.checkpoints import Checkpoint
 from poptune.runtime.protocol import Channel, Idle, Message, Order, Result
+from poptune.runtime.session import States
 
 
 class BackgroundSaves:
@@ -23,7 +24,7 @@ class BackgroundSaves:
         store: Where the checkpoints go.
     """
 
-    def __init__(self, channel: Channel, store: CheckpointStore) -> None:
+    def __init__(self, channel: Channel, store: States) -> None:
         self._channel = channel
         self._store = store
         self._line: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()

@@ -19,6 +19,7 @@ from poptune.runtime.protocol import (
     Proceed,
     Quit,
     Result,
+    Save,
     Terms,
     Unwind,
 )
@@ -84,6 +85,7 @@ class Session:
         self._standing = Standing(self.terms, assignment)
         self._host: dict[str, Any] | None = host()
         self._next_save = assignment.next_save
+        self._is_save_wanted = False
         self._unwinding: Unwinding | None = None
         self._swallowed = 0
 
@@ -214,6 +216,8 @@ class Session:
                 return True
             case Unwind() if order.trial == self.assignment.trial:
                 self._unwind(Stopped("told to"))
+            case Save() if order.trial == self.assignment.trial:
+                self._is_save_wanted = True
             case Quit():
                 self._unwind(Stopped("the worker ends"))
             case _:
@@ -239,7 +243,8 @@ class Session:
     def _needs_save(self, row: dict[str, Any], *, at_milestone: bool, stop: bool) -> bool:
         terms = self.terms
         return (
-            self._standing.is_save_due(row)
+            self._is_save_wanted
+            or self._standing.is_save_due(row)
             or (at_milestone and terms.save_at_milestones)
             or (stop and terms.checkpoint_at_end)
         )
@@ -253,4 +258,5 @@ class Session:
         number = self._next_save
         self._next_save += 1
         self._states.save(checkpoint, folder=self.assignment.folder, number=number)
+        self._is_save_wanted = False
         return number

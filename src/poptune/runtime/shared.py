@@ -12,6 +12,7 @@ import pickle
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -30,6 +31,8 @@ _BIRTH_S = 60.0
 """So young a folder may not be locked yet."""
 _opened: dict[str, Any] = {}
 """What this process has put or got, by the folder that it lies in."""
+_elsewhere: dict[str, Callable[[], Any]] = {}
+"""How to get what another machine's process has put, by the folder that it lies in there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +96,26 @@ def get(reference: ObjectRef[T]) -> T:
 
 def _open(reference: ObjectRef[Any]) -> Any:
     folder = Path(reference.path)
+    if not folder.is_dir() and reference.path in _elsewhere:
+        return _elsewhere[reference.path]()
     if not folder.is_dir():
         raise TrainableError(
             f"The {reference.kind} that was put is gone, since an object lives as long as its process does"
             ": put it again, and give the new reference to Tuner.restore(path, trainable=...)"
         )
     return load(reference.path)
+
+
+def own_objects() -> dict[str, Any]:
+    """Return what this process has put, by the folder that it lies in."""
+    return {
+        path: value for path, value in _opened.items() if Path(path).is_relative_to(_own_place(os.getpid()))
+    }
+
+
+def provide(path: str, fetch: Callable[[], Any]) -> None:
+    """Say how to get what was put on another machine."""
+    _elsewhere[path] = fetch
 
 
 def store(value: Any) -> str:
@@ -108,15 +125,25 @@ def store(value: Any) -> str:
         pickle.PicklingError, TypeError, AttributeError: It cannot be pickled.
     """
     body, leaves = split(value)
-    folder = tempfile.mkdtemp(dir=_own_place(os.getpid()))
-    Checkpoint.from_dict({"body": body, "leaves": leaves}).write(Path(folder))
-    return folder
+    folder = new_folder()
+    Checkpoint.from_dict({"body": body, "leaves": leaves}).write(folder)
+    return str(folder)
+
+
+def new_folder() -> Path:
+    """Return a new folder in memory where there is such a place; it lives as long as this process."""
+    return Path(tempfile.mkdtemp(dir=_own_place(os.getpid())))
 
 
 def load(folder: str) -> Any:
     """Return what :func:`store` has written, its arrays mapped without a copy."""
     stored = Checkpoint.from_store(Path(folder), trusted=True).to_dict(verify=False)
-    return _Unpickler(io.BytesIO(stored["body"]), stored["leaves"]).load()
+    return join(stored["body"], stored["leaves"])
+
+
+def join(body: bytes, leaves: dict[str, Any]) -> Any:
+    """Return the object that :func:`split` has taken apart."""
+    return _Unpickler(io.BytesIO(body), leaves).load()
 
 
 def discard(folder: str) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from poptune.errors import ConfigurationError
 from poptune.types import Config
+
+Resources = Mapping[str, float] | Sequence[Mapping[str, float]]
+"""What one trial may use: on one machine, or in several bundles that each are on one."""
 
 
 class Trainable:
@@ -82,7 +85,7 @@ class Prepared:
 
     trainable: Callable[..., Any]
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    resources: Mapping[str, float] | None = None
+    resources: Resources | None = None
 
     @property
     def name(self) -> str:
@@ -172,15 +175,17 @@ def with_parameters(trainable: Callable[..., Any], **parameters: Any) -> Prepare
     return replace(prepared, parameters={**prepared.parameters, **parameters})
 
 
-def with_resources(trainable: Callable[..., Any], resources: Mapping[str, float]) -> Prepared:
+def with_resources(trainable: Callable[..., Any], resources: Resources) -> Prepared:
     """Say what one trial needs.
 
     Args:
         trainable: A function or a subclass of ``Trainable``.
-        resources: ``{"cpu": cores, "gpu": devices}``; fractions of a GPU are allowed.
+        resources: ``{"cpu": cores, "gpu": devices}``; fractions of a GPU are allowed. On a cluster also its
+            own resources, and a list of such dicts for code that itself works on several machines: one bundle
+            for the trial's own process, and one for each further worker that it starts there.
 
     Raises:
-        ConfigurationError: A resource is unknown or no number above 0.
+        ConfigurationError: A resource is no number of at least 0.
 
     Example:
         >>> import poptune as tune
@@ -189,19 +194,32 @@ def with_resources(trainable: Callable[..., Any], resources: Mapping[str, float]
         >>> trainable = tune.with_resources(train, {"cpu": 2, "gpu": 0.5})
     """
     check_resources(resources)
-    return replace(prepare(trainable), resources=dict(resources))
+    return replace(prepare(trainable), resources=resources)
 
 
-def check_resources(resources: Mapping[str, float]) -> None:
-    """Raise ``ConfigurationError`` unless these are amounts of CPUs and GPUs."""
-    if not isinstance(resources, Mapping):
+def check_resources(resources: Resources) -> None:
+    """Raise ``ConfigurationError`` unless these are amounts of resources, or bundles of them."""
+    for bundle in bundles_of(resources):
+        for name, amount in bundle.items():
+            if not isinstance(name, str) or not name or name in {"CPU", "GPU"}:
+                raise ConfigurationError(
+                    f'resources are named "cpu", "gpu", or as a cluster names its own, got {name!r}'
+                )
+            if isinstance(amount, bool) or not isinstance(amount, int | float) or amount < 0:
+                raise ConfigurationError(f"{name} must be a number of at least 0, got {amount!r}")
+
+
+def bundles_of(resources: Resources) -> tuple[dict[str, float], ...]:
+    """Return resources as bundles, of which there is one unless a list was given.
+
+    Raises:
+        ConfigurationError: They are neither a dict nor a list of dicts.
+    """
+    bundles: Any = [resources] if isinstance(resources, Mapping) else resources
+    is_list = isinstance(bundles, Sequence) and not isinstance(bundles, str) and len(bundles) > 0
+    if not is_list or not all(isinstance(bundle, Mapping) for bundle in bundles):
         raise ConfigurationError(
-            f'resources must be a dict such as {{"cpu": 1, "gpu": 0.5}}, got {resources!r}'
+            f'resources must be a dict such as {{"cpu": 1, "gpu": 0.5}}, or on a cluster a list of such '
+            f"bundles, got {resources!r}"
         )
-    for name, amount in resources.items():
-        if name not in {"cpu", "gpu"}:
-            raise ConfigurationError(
-                f'resources may name "cpu" and "gpu", got {name!r}: other resources are for clusters'
-            )
-        if isinstance(amount, bool) or not isinstance(amount, int | float) or amount < 0:
-            raise ConfigurationError(f"{name} must be a number of at least 0, got {amount!r}")
+    return tuple(dict(bundle) for bundle in bundles)

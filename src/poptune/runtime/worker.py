@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import functools
 import multiprocessing
 import os
 import select
@@ -14,6 +15,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -24,6 +26,7 @@ import msgspec
 from poptune.runtime import shared
 from poptune.runtime.protocol import (
     Assignment,
+    Channel,
     Failed,
     Idle,
     Message,
@@ -33,9 +36,9 @@ from poptune.runtime.protocol import (
     Terms,
 )
 from poptune.runtime.ring import CAPACITY_BYTES, Ring
-from poptune.runtime.running import run_trial
+from poptune.runtime.running import is_of_the_disk, run_trial
 from poptune.runtime.saving import BackgroundSaves
-from poptune.runtime.session import Session
+from poptune.runtime.session import Session, States
 from poptune.runtime.trainable import Prepared
 from poptune.runtime.wire import Inbox, framed, receive_frame
 from poptune.storage import open_store
@@ -74,7 +77,7 @@ class WorkerChannel:
 
     def send(self, message: Message) -> None:
         if isinstance(message, Idle):
-            _flush()  # what comes later is another trial's
+            flush_streams()  # what comes later is another trial's
         data = framed(self._encode(message))
         written = self._ring.write(data)
         self._written_since_call += written
@@ -125,7 +128,7 @@ class WorkerChannel:
         self._frames.extend(self._inbox.add(data))
 
 
-def _flush() -> None:
+def flush_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):  # training code may have replaced it
             stream.flush()
@@ -137,7 +140,7 @@ def main(line: socket.socket) -> NoReturn:
     for child in multiprocessing.active_children():
         child.kill()
     atexit._run_exitfuncs()  # noqa: SLF001 - as multiprocessing does
-    _flush()
+    flush_streams()
     os._exit(0)  # a thread that was left behind would keep the process for ever
 
 
@@ -156,22 +159,45 @@ def _work(line: socket.socket) -> None:
     job = msgspec.msgpack.decode(first.body, type=Job)
     sys.path[:] = job.sys_path
     store = open_store(Path(job.terms.experiment_path), job.terms.remote)
-    background = BackgroundSaves(channel, store) if job.terms.background_saves else None
+    train_all(channel, job.terms, store, functools.partial(_open, job))
+
+
+def train_all(channel: Channel, terms: Terms, store: States, open_trainable: Callable[[], Prepared]) -> None:
+    """Train one trial after another, as it is ordered, until told to quit.
+
+    Args:
+        channel: The line to the controller.
+        terms: What holds for all trials.
+        store: Where states are saved and found.
+        open_trainable: Returns what is to be trained; called once.
+    """
+    background = BackgroundSaves(channel, store) if terms.background_saves else None
     speaks, states = background or channel, background or store
     prepared: Prepared | None = None
     while not isinstance(order := channel.receive(), Quit):
         if not isinstance(order, Assignment):
             continue  # meant for a trial that has left this worker meanwhile
         try:
-            prepared = prepared or _open(job)
-            session = Session(speaks, job.terms, order, states)
-            session.folder.mkdir(parents=True, exist_ok=True)
-            os.chdir(session.folder)
+            prepared = prepared or open_trainable()
+            session = Session(speaks, terms, order, states)
+            _enter_folder(session.folder)
         except Exception as error:  # noqa: BLE001 - told to the user as the trial's failure
             channel.send(_cannot_begin(order, error))
             channel.send(Idle(trial=order.trial))
             continue
         run_trial(prepared, session, speaks)
+
+
+class _FolderError(Exception):
+    """A trial's folder cannot be worked in."""
+
+
+def _enter_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        os.chdir(folder)
+    except OSError as error:
+        raise _FolderError(f"A trial works in its folder {folder}, but the system says: {error}.") from error
 
 
 def _open(job: Job) -> Prepared:
@@ -180,12 +206,15 @@ def _open(job: Job) -> Prepared:
 
 
 def _cannot_begin(order: Assignment, error: Exception) -> Failed:
-    return Failed(
-        trial=order.trial,
-        incarnation=order.incarnation,
-        error=f"The worker cannot load what it is to train: {type(error).__name__}: {error}. What the "
-        "trainable imports must be importable here, from the same sys.path as in your program.",
-    )
+    story, refused = str(error), ""
+    if not isinstance(error, _FolderError):
+        story = (
+            f"The worker cannot load what it is to train: {type(error).__name__}: {error}. What the "
+            "trainable imports must be importable here, from the same sys.path as in your program."
+        )
+    elif is_of_the_disk(error.__cause__):
+        refused = story
+    return Failed(trial=order.trial, incarnation=order.incarnation, error=story, refused=refused)
 
 
 def die_with_parent() -> None:

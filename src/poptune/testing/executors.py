@@ -62,7 +62,7 @@ class Conversation:
         deadline = time.monotonic() + _DEADLINE_S
         while not what(self):
             assert time.monotonic() < deadline, f"waited in vain; heard {self.said}"
-            self.said.extend(self.workers.poll(0.05))
+            self.said.extend(said for said in self.workers.poll(0.05) if isinstance(said, Message))
 
     def hear_results(self, trial: TrialId, count: int) -> list[Result]:
         """Listen until a trial has this many results, and return them."""

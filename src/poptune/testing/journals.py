@@ -40,6 +40,7 @@ from poptune.core.events import (
     Restarted,
     Resumed,
     Returned,
+    SlotsChanged,
     Ticked,
     TrialSpec,
 )
@@ -144,6 +145,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     _build(Failed, time_s=_AGES, trial=_TRIALS, incarnation=_NUMBERS, error=_TEXTS, damaged=_TEXTS),
     _build(PopulationStopped, time_s=_AGES, reason=_TEXTS),
     _build(ResidentsLimited, time_s=_AGES, limit=st.integers()),
+    _build(SlotsChanged, time_s=_AGES, slots=st.integers()),
     _build(Ticked, time_s=_AGES),
     _build(Resumed, time_s=_AGES, damaged=st.lists(_TEXTS, max_size=3).map(tuple)),
     _build(

@@ -16,7 +16,7 @@ from poptune.errors import ConfigurationError
 from poptune.executors import Executor
 from poptune.executors.base import check_at_least
 from poptune.layout import problem_of_new_folder
-from poptune.runtime.trainable import check_resources
+from poptune.runtime.trainable import Resources, check_resources
 from poptune.schedulers import FIFOScheduler
 from poptune.stoppers import StopFunction, Stopper
 from poptune.storage import local_path, remote_url
@@ -41,7 +41,8 @@ class TuneConfig:
         time_budget_s: End everything after this many seconds.
         seed: Everything that poptune draws follows from it. Without one a seed is drawn and journaled.
         reuse_workers: Whether a worker trains one trial after another; False gives each its own process.
-        resources_per_trial: ``{"cpu": 1, "gpu": 0.5}``: what one trial may use.
+        resources_per_trial: ``{"cpu": 1, "gpu": 0.5}``: what one trial may use; more of it in
+            :func:`with_resources`.
         points_to_evaluate: Configs, whole or in part, of the first trials.
         trial_name_creator: ``TrialSpec -> str``, for other names of trials.
         trial_dirname_creator: ``TrialSpec -> str``, for other names of their folders.
@@ -62,7 +63,7 @@ class TuneConfig:
     time_budget_s: float | None = None
     seed: int | None = None
     reuse_workers: bool = True
-    resources_per_trial: Mapping[str, float] | None = None
+    resources_per_trial: Resources | None = None
     points_to_evaluate: Sequence[Config] = ()
     trial_name_creator: Callable[[TrialSpec], str] | None = None
     trial_dirname_creator: Callable[[TrialSpec], str] | None = None
@@ -188,7 +189,7 @@ class RunConfig:
         checkpoint_config: Which checkpoints are made and kept.
         failure_config: What happens when a trial fails.
         callbacks: Hooks of your own, see :class:`Callback`.
-        executor: ``"processes"``, ``"inline"``, or an executor with options of its own.
+        executor: ``"processes"``, ``"ray"``, ``"inline"``, or an executor with options of its own.
         progress: ``"live"`` (a table that is redrawn), ``"notebook"``, ``"lines"``, or ``"auto"``: what
             fits the place where the program runs.
         loggers: Which files of results are written beside the journal, which holds them all in any case:

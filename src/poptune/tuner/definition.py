@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -18,11 +19,11 @@ from poptune.core.retries import Retries
 from poptune.core.schedule import Schedule
 from poptune.core.scheduler import Scheduler
 from poptune.errors import ConfigurationError, StorageError
-from poptune.executors import Executor, InlineExecutor, ProcessExecutor
+from poptune.executors import Executor, InlineExecutor, ProcessExecutor, RayExecutor
 from poptune.executors.shipping import ship, ship_config
 from poptune.notices import warn
 from poptune.runtime.protocol import Terms
-from poptune.runtime.trainable import Prepared, Trainable, check_resources
+from poptune.runtime.trainable import Prepared, Trainable, bundles_of, check_resources
 from poptune.schedulers import PopulationBasedTrainingReplay
 from poptune.search_space import Resolved, validate, variants
 from poptune.stoppers import StopRules, stop_rules
@@ -30,7 +31,11 @@ from poptune.storage import local_path, remote_url
 from poptune.storage.remote import check_installed, read_url
 from poptune.tuner.configs import RunConfig, TuneConfig
 
-_EXECUTORS: dict[str, Callable[[], Executor]] = {"processes": ProcessExecutor, "inline": InlineExecutor}
+_EXECUTORS: dict[str, Callable[[], Executor]] = {
+    "processes": ProcessExecutor,
+    "ray": RayExecutor,
+    "inline": InlineExecutor,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +48,8 @@ class Definition:
     tune: TuneConfig
     run: RunConfig
     executor: Executor
-    resources: dict[str, float]
+    bundles: tuple[dict[str, float], ...]
+    """What one trial needs, in portions that each are on one machine."""
 
     @classmethod
     def make(
@@ -68,16 +74,16 @@ class Definition:
             tune=replace(tune, scheduler=scheduler, metric=needs.metric, mode=needs.mode),
             run=run,
             executor=_executor(run.executor),
-            resources=dict(resources),
+            bundles=bundles_of(resources),
         )
         if url := remote_url(run.storage_path):
             check_installed(url)
         validate(param_space)
-        definition.executor.count_slots(definition.resources)
+        definition.executor.count_slots(definition.bundles)
         prepared.check_signature()
         definition._check_class_form(prepared)
         definition._check_failures()
-        if isinstance(definition.executor, ProcessExecutor):
+        if not isinstance(definition.executor, InlineExecutor):
             ship(prepared)
             ship_config(param_space)
         definition._warn_of_doubtful_choices(len(definition.sample(seed=0)))
@@ -145,16 +151,32 @@ class Definition:
         """The user's seed, or a fresh one."""
         return secrets.randbits(31) if self.tune.seed is None else self.tune.seed
 
+    @property
+    def resources(self) -> dict[str, float]:
+        """What one trial needs in all."""
+        total: Counter[str] = Counter()
+        for bundle in self.bundles:
+            total.update(bundle)
+        return dict(total)
+
     def slots(self, population: int) -> int:
         """Return how many trials run at once."""
-        most = self.tune.max_concurrent_trials or population
-        return min(self.executor.count_slots(self.resources), most, population)
+        return min(self.executor.count_slots(self.bundles), self.most_slots(population))
 
-    def settings(self, population: int) -> Settings:
-        """Return what the machine must know beside the events."""
-        slots = self.slots(population)
+    def most_slots(self, population: int) -> int:
+        """Return how many trials may run at once if there is room for all."""
+        return min(self.tune.max_concurrent_trials or population, population)
+
+    def settings(self, population: int, *, slots: int | None = None) -> Settings:
+        """Return what the machine must know beside the events.
+
+        Args:
+            population: How many trials there are.
+            slots: How many run at once; by default what the executor says, which may have to look for it.
+        """
+        slots = self.slots(population) if slots is None else slots
         residents = self.executor.max_resident_trials
-        if residents is None and self.resources.get("gpu"):
+        if residents is None and (self.resources.get("gpu") or len(self.bundles) > 1):
             residents = slots
         checkpoints, failures = self.run.checkpoint_config, self.run.failure_config
         return Settings(

@@ -189,6 +189,8 @@ class Run:
                 prepared=definition.prepared,
                 terms=definition.terms(population.created.name, str(path), self.folder.remote),
                 slots=definition.slots(len(population.trials)),
+                most_slots=definition.most_slots(len(population.trials)),
+                bundles=definition.bundles,
                 reuse_workers=definition.tune.reuse_workers,
             )
         )

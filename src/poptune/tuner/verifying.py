@@ -75,7 +75,7 @@ def _kept_now(folder: ExperimentFolder) -> set[CheckpointId]:
 def _verify(folder: ExperimentFolder) -> Verification:
     definition, objects = folder.definition()
     with closing(SqliteJournal.open(folder.layout.journal, objects, read_only=True)) as journal:
-        settings = definition.settings(len(definition.sample(seed=0)))
+        settings = definition.settings(1, slots=1)  # the replay has a slot for every trial in any case
         found = replay(lambda: consistent(journal.read()), definition.tune.scheduler, settings)
         checkpoints = kept(fold(journal))
         broken = check_states(folder.path, checkpoints, remote=folder.remote)

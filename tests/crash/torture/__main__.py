@@ -21,6 +21,7 @@ from rich.table import Table
 
 from poptune.errors import PoptuneWarning
 from torture.climbing import Climb
+from torture.cluster import kill_on_a_cluster
 from torture.crashing import crash_everywhere, crash_twice_everywhere
 from torture.damage import damage_before_resumes, damage_before_starts
 from torture.faults import fault_everywhere, fill_up
@@ -78,6 +79,14 @@ def kills(options: argparse.Namespace) -> Iterator[Tried]:
             yield Tried(f"a run after {dict(happened.kills)}", happened.problems, options.kills)
 
 
+def cluster(options: argparse.Namespace) -> Iterator[Tried]:
+    for happened in kill_on_a_cluster(options.scratch, kills=options.cluster_kills, seed=options.seed):
+        if not isinstance(happened, Survivor):
+            yield Tried(happened, [], options.cluster_kills)
+        elif happened.problems:
+            yield Tried(f"a run after {dict(happened.kills)}", happened.problems, options.cluster_kills)
+
+
 def faults(options: argparse.Namespace) -> Iterator[Tried]:
     climb = Climb(synch=True, iterations=6, max_failures=2)
     yield from fault_everywhere(climb, options.scratch)
@@ -110,6 +119,7 @@ PARTS = [
     Part("crashes", "crash points", crashes),
     Part("double", "crashes of a resumed run", double_crashes),
     Part("kills", "processes killed", kills),
+    Part("cluster", "actors and nodes killed", cluster),
     Part("faults", "faults of the disk", faults),
     Part("damage", "checkpoints damaged", damage),
     Part("soak", "soaks", soaks),
@@ -121,6 +131,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="torture", description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=names, metavar="PART", help=f"of {', '.join(names)}")
     parser.add_argument("--kills", type=int, default=200, help="how many processes are killed")
+    parser.add_argument("--cluster-kills", type=int, default=25, help="how many of these on the cluster")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the kills")
     parser.add_argument("--scratch", type=Path, help="a folder for what the runs write")
     return parser.parse_args(arguments)

@@ -44,7 +44,13 @@ def native_resources(resources: object) -> dict[str, float]:
             f'resources must be a dict such as {{"cpu": 1, "gpu": 0.5}}, got {resources!r}: they are the '
             "same for all trials"
         )
-    return {_name(name): amount for name, amount in resources.items()}
+    native = {_name(name): amount for name, amount in resources.items()}
+    if others := native.keys() - {"cpu", "gpu"}:
+        raise ConfigurationError(
+            f'resources may name "cpu" and "gpu" here, got {sorted(others)}: others are for clusters, with '
+            "poptune.RayExecutor in the place of this mirror"
+        )
+    return native
 
 
 def _name(name: str) -> str:

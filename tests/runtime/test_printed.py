@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poptune.executors.printed import Lines
+from poptune.runtime.printed import Lines
 
 
 @given(st.lists(st.binary(max_size=12)), st.binary(max_size=3))

@@ -58,6 +58,17 @@ def test_the_classifier_is_trained_once_and_then_kept(tmp_path, monkeypatch, cap
     assert not again.training
 
 
+def test_a_classifier_that_cannot_be_read_any_more_is_trained_anew(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(dcgan, "load_mnist", made_up_mnist)
+    dcgan.load_classifier()
+    manifest = dcgan.classifier_path() / ".poptune_manifest.json"
+    manifest.write_text(manifest.read_text().replace('"version": 2', '"version": 1'))
+    dcgan.load_classifier()
+    dcgan.load_classifier()
+    assert capsys.readouterr().out.count("Training a classifier") == 2
+
+
 def test_a_trial_goes_on_from_its_checkpoint_with_the_learning_rates_of_its_config(tmp_path, monkeypatch):
     monkeypatch.setattr(dcgan, "load_mnist", made_up_mnist)
     monkeypatch.setattr(dcgan, "BATCHES_AN_ITERATION", 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -138,14 +139,17 @@ def classifier_path() -> Path:
 
 
 def load_classifier() -> Net:
-    """Return the trained LeNet: from the cache, or trained on the spot once."""
+    """Return the trained LeNet: from the cache; trained on the spot if there is none to be read."""
     path = classifier_path()
-    if not path.is_dir():
+    try:
+        state = tune.Checkpoint.from_directory(path).to_dict()["model"]
+    except (tune.ConfigurationError, tune.CheckpointError):
         print("Training a classifier of digits, once (about 15 s)...")
-        state = train_classifier(load_mnist()).state_dict()
-        tune.Checkpoint.from_dict({"model": dict(state)}).to_directory(path)
+        state = dict(train_classifier(load_mnist()).state_dict())
+        shutil.rmtree(path, ignore_errors=True)
+        tune.Checkpoint.from_dict({"model": state}).to_directory(path)
     net = Net()
-    net.load_state_dict(tune.Checkpoint.from_directory(path).to_dict()["model"])
+    net.load_state_dict(state)
     net.eval()
     return net
 

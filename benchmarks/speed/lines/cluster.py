@@ -32,8 +32,8 @@ BENCHMARKS = (
             'The same programs with `executor="processes"` and with `executor="ray"` on a cluster of this '
             "one machine, which the program starts. Reports: two workers report three metrics as fast as "
             "they can, loggers off. Exploit: a state of 1 MB, from the donor's save to the recipient's next "
-            "step; on Ray it goes through the object store. ConvNet: the whole program in the steps form, "
-            "from its start to its end; that of Ray starts a cluster first."
+            "step; on one node its file is mapped by both executors. ConvNet: the whole program in the steps "
+            "form, from its start to its end; that of Ray starts a cluster first."
         ),
         programs=(*INTAKE, *EXPLOIT, *CONVNET),
         limits=(),

@@ -12,8 +12,8 @@ import pytest
 
 import poptune as tune
 from poptune.errors import ConfigurationError
-from poptune.executors.shipping import modules_used, share_parameters, ship, ship_config
-from poptune.runtime.shared import discard, load
+from poptune.executors.shipping import modules_used, ship, ship_config
+from poptune.runtime.shared import discard, load, store
 from poptune.runtime.trainable import prepare, with_parameters
 
 LINE = None
@@ -104,7 +104,7 @@ def test_a_module_that_workers_cannot_import_is_shipped_by_value(tmp_path):
     sys.modules["loose"] = module
     try:
         spec.loader.exec_module(module)
-        shipped = ship(prepare(module.train))
+        shipped = ship(prepare(module.train)).trainable
         assert "loose" not in cloudpickle.list_registry_pickle_by_value()
     finally:
         del sys.modules["loose"]
@@ -133,16 +133,16 @@ def test_parameters_are_not_shipped_but_shared_and_what_they_are_made_of_is_prel
     data = np.zeros(1_000_000)
     prepared = with_parameters(train_with, data={"images": data})
     shipped = ship(prepared)
-    assert len(shipped) < 10_000
+    assert len(shipped.trainable) < 10_000
     assert "numpy" in modules_used(prepared, shipped)
-    folder = share_parameters(prepared)
+    folder = store(shipped.parameters)
     assert load(folder)["data"]["images"].shape == data.shape
     discard(folder)
     assert not Path(folder).exists()
 
 
-def test_without_parameters_nothing_is_stored():
-    assert share_parameters(prepare(train_with)) == ""
+def test_without_parameters_there_is_nothing_to_share():
+    assert ship(prepare(train_with)).parameters is None
 
 
 def test_what_code_imports_and_refers_to_is_told_beforehand():

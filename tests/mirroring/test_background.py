@@ -1,16 +1,12 @@
-import sys
 import threading
-from pathlib import Path
 
 import pytest
+from replayed import InMemory, Machine, prefix_in, record, records_of
 
 from poptune.errors import ExperimentError, PoptuneWarning, StorageError
 from poptune.mirroring import Mirroring, background
 from poptune.storage import RemoteError
 from poptune.storage.trouble import LostLockError
-
-sys.path.insert(0, str(Path(__file__).parent))
-from replayed import InMemory, Machine, prefix_in, record, records_of
 
 
 @pytest.fixture(scope="module")

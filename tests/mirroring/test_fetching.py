@@ -1,11 +1,12 @@
 import json
 import pickle
 import shutil
-import sys
 import zlib
 from pathlib import Path
 
 import pytest
+from climbers import climb, fit
+from replayed import outcome, records_of
 
 import poptune as tune
 from poptune.errors import ExperimentError
@@ -14,9 +15,6 @@ from poptune.schedulers import PopulationBasedTrainingReplay
 from poptune.storage import experiment_mirror, open_remote, reading_copy
 from poptune.tuner import verifying
 from poptune.verification.verdict import BrokenCheckpoint
-
-sys.path.insert(0, str(Path(__file__).parent))
-from replayed import climb, fit, outcome, records_of
 
 
 @pytest.fixture
@@ -53,9 +51,9 @@ def test_a_remote_experiment_whose_objects_are_poisoned_is_looked_at_without_har
 
 
 def test_reading_again_shows_what_has_happened_since(url):
-    fit(url, iterations=2)
+    fit(url, stop=2)
     assert {result.metrics["training_iteration"] for result in tune.ResultGrid.from_path(f"{url}/run")} == {2}
-    fit(url, iterations=4)
+    fit(url, stop=4)
     results = tune.ResultGrid.from_path(f"{url}/run")
     assert {result.metrics["training_iteration"] for result in results} == {4}
     assert all(state["step"] == 4 for *_, state in outcome(results))
@@ -72,10 +70,10 @@ def test_a_folder_that_is_there_and_whole_is_gone_on_with_as_it_is(done):
 
 
 def test_a_folder_that_was_overtaken_is_moved_aside_and_not_lost(url):
-    fit(url, iterations=2)
+    fit(url, stop=2)
     root, remote = experiment_mirror(f"{url}/run"), open_remote(f"{url}/run")
     before = records_of(root)
-    fit(f"{url}-other", iterations=4)
+    fit(f"{url}-other", stop=4)
     other = open_remote(f"{url}-other/run")
     for name in list(remote.sizes()):
         remote.delete(name)

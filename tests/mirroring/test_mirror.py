@@ -1,22 +1,19 @@
 """At any moment, whoever is killed: what is in the remote folder can be restored."""
 
 import random
-import sys
 import tempfile
 from pathlib import Path
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
+from replayed import InMemory, Machine, is_whole, named_by, prefix_in, record, records_of
 
 from poptune.errors import ExperimentError
 from poptune.mirroring.fetching import continued
 from poptune.mirroring.mirror import Mirror
 from poptune.storage import FetchingStore, RemoteError
 from poptune.storage.trouble import LostLockError
-
-sys.path.insert(0, str(Path(__file__).parent))
-from replayed import InMemory, Machine, is_whole, named_by, prefix_in, record, records_of
 
 BRIEF = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

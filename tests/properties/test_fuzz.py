@@ -10,6 +10,7 @@ from pathlib import Path
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+from climbers import fit
 from hypothesis import HealthCheck, example, given, settings
 
 import poptune as tune
@@ -20,7 +21,6 @@ from poptune.errors import PoptuneError
 from poptune.journal import UnopenedObjects, consistent
 from poptune.journal.records import Record, decode
 from poptune.layout import Layout
-from poptune.schedulers import PopulationBasedTraining
 
 BRIEF = settings(
     max_examples=100,
@@ -114,45 +114,10 @@ def test_any_record_is_events_or_an_error(kind, version, payload):
         list(consistent(decode(Record(kind, version, None, payload), UnopenedObjects())))
 
 
-def climb(config):
-    height, step = 0.0, 0
-    if checkpoint := tune.get_checkpoint():
-        state = checkpoint.to_dict()
-        height, step = state["height"], state["step"]
-    while True:
-        height, step = height + config["lr"], step + 1
-        tune.report(
-            {"height": height}, checkpoint=tune.Checkpoint.from_dict({"height": height, "step": step})
-        )
-
-
 @pytest.fixture(scope="module")
 def journaled(tmp_path_factory):
     """An experiment's folder, and the records in its journal."""
-    results = tune.Tuner(
-        climb,
-        param_space={"lr": tune.uniform(0, 1)},
-        tune_config=tune.TuneConfig(
-            metric="height",
-            mode="max",
-            num_samples=3,
-            seed=0,
-            scheduler=PopulationBasedTraining(
-                time_attr="training_iteration",
-                perturbation_interval=2,
-                hyperparam_mutations={"lr": tune.uniform(0, 1)},
-                synch=True,
-            ),
-        ),
-        run_config=tune.RunConfig(
-            storage_path=tmp_path_factory.mktemp("fuzz"),
-            name="run",
-            executor="inline",
-            verbose=0,
-            loggers=(),
-            stop={"training_iteration": 6},
-        ),
-    ).fit()
+    results = fit(tmp_path_factory.mktemp("fuzz"), stop=6, trials=3)
     assert results.lineage.exploits
     folder = Path(results.experiment_path)
     with closing(sqlite3.connect(Layout(folder).journal)) as journal:

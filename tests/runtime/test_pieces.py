@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from poptune.runtime.pieces import Pieces
+from poptune.runtime.shared import split
 
 
 def test_arrays_are_taken_out_and_put_back_without_a_copy():
     array = np.arange(4.0)
-    pieces = Pieces.of({"data": [array, "text"], "again": array})
+    pieces = Pieces.of(split({"data": [array, "text"], "again": array}))
     assert len(pieces.leaves) == 1
     joined = pieces.joined()
     assert joined["data"][1] == "text"
@@ -23,7 +24,7 @@ def test_tensors_travel_as_arrays_where_there_are_such_arrays():
         torch.ones(3, requires_grad=True),
         torch.ones(3, dtype=torch.bfloat16),
     )
-    pieces = Pieces.of([plain, trained, half])
+    pieces = Pieces.of(split([plain, trained, half]))
     assert len(pieces.tensors) == 1
     sent = Pieces(pieces.body, pickle.loads(pickle.dumps(dict(pieces.leaves))), pieces.tensors)
     for leaf in sent.leaves.values():

@@ -9,19 +9,17 @@ import subprocess
 import sys
 import textwrap
 import time
-from pathlib import Path
 
 import fsspec.config
 import pytest
+import s3
+from climbers import climb, fit
+from replayed import outcome
 
 import poptune as tune
 from poptune.mirroring import background
 from poptune.storage import open_remote, remote
 from poptune.storage.remote import check_writable
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "mirroring")]
-import s3  # noqa: E402
-from replayed import climb, fit, outcome  # noqa: E402
 
 pytestmark = [pytest.mark.slow]
 
@@ -169,14 +167,14 @@ def test_a_storage_that_fails_at_the_very_beginning_leaves_the_name_free(server,
     monkeypatch.setattr(background.Mirroring.start, "__kwdefaults__", {"patience_s": 0.2})
     server.fault = lambda method, path: 500 if "/objects/" in path else None
     with pytest.raises(tune.StorageError, match="must be written"):
-        fit(bucket, iterations=2)
+        fit(bucket, stop=2)
     server.fault = lambda method, path: None
-    assert len(fit(bucket, iterations=2)) == 4
+    assert len(fit(bucket, stop=2)) == 4
 
 
 def test_a_finished_experiment_makes_way_and_an_interrupted_one_does_not(server, bucket):
-    first = outcome(fit(bucket, iterations=2))
-    second = fit(bucket, iterations=4)
+    first = outcome(fit(bucket, stop=2))
+    second = fit(bucket, stop=4)
     moved = tune.ResultGrid.from_path(f"{bucket}/run.1")
     assert outcome(moved) == first != outcome(second)
     assert outcome(tune.ResultGrid.from_path(f"{bucket}/run")) == outcome(second)
@@ -290,9 +288,10 @@ def start(tmp_path, cache, *arguments):
 
 
 def test_a_run_whose_driver_is_killed_is_restored_from_the_bucket_on_an_empty_disk(server, bucket, tmp_path):
-    expected = outcome(fit(tmp_path / "local", iterations=16))
+    expected = outcome(fit(tmp_path / "local", stop=16))
     driver = start(tmp_path, tmp_path / "one", f"{bucket}/killed", "begin", "0.1")
-    until(lambda: sum("checkpoint_" in name for name in objects(server, f"{bucket}/killed/run")) > 4)
+    parts = ".poptune/journal/"
+    until(lambda: sum(name.startswith(parts) for name in objects(server, f"{bucket}/killed/run")) > 2)
     driver.send_signal(signal.SIGKILL)
     driver.communicate()
     shutil.rmtree(tmp_path / "one")

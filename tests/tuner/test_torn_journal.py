@@ -7,47 +7,14 @@ from pathlib import Path
 
 import hypothesis.strategies as st
 import pytest
+from climbers import fit
 from hypothesis import HealthCheck, example, given, settings
 
 import poptune as tune
 from poptune.journal import SqliteJournal, UnopenedObjects
-from poptune.schedulers import PopulationBasedTraining
 
 JOURNAL, AHEAD = "experiment.db", "experiment.db-wal"
 BRIEF = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-def climb(config):
-    height, step = 0.0, 0
-    if checkpoint := tune.get_checkpoint():
-        state = checkpoint.to_dict()
-        height, step = state["height"], state["step"]
-    while True:
-        height, step = height + config["lr"], step + 1
-        state = tune.Checkpoint.from_dict({"height": height, "step": step})
-        tune.report({"height": height}, checkpoint=state)
-
-
-def fit(path, stop):
-    return tune.Tuner(
-        climb,
-        param_space={"lr": tune.uniform(0, 1)},
-        tune_config=tune.TuneConfig(
-            metric="height",
-            mode="max",
-            num_samples=4,
-            seed=0,
-            scheduler=PopulationBasedTraining(
-                time_attr="training_iteration",
-                perturbation_interval=2,
-                hyperparam_mutations={"lr": tune.uniform(0, 1)},
-                synch=True,
-            ),
-        ),
-        run_config=tune.RunConfig(
-            storage_path=path, name="run", executor="inline", verbose=0, loggers=(), stop=stop
-        ),
-    ).fit()
 
 
 class Snapshot:
@@ -79,7 +46,7 @@ def outcome(results):
 def lost(tmp_path_factory):
     """A folder as it lay on the disk when the power went, and what the run came to where it did not."""
     root = tmp_path_factory.mktemp("lost")
-    whole = outcome(fit(root, Snapshot(root / "run", root / "copy")))
+    whole = outcome(fit(root, stop=Snapshot(root / "run", root / "copy"), keep=None))
     assert (root / "copy" / AHEAD).stat().st_size > 20_000
     return root / "copy", whole
 

@@ -5,47 +5,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from climbers import fit
 
 import poptune as tune
-from poptune.schedulers import PopulationBasedTraining
-
-
-def climb(config):
-    height, step = 0.0, 0
-    if checkpoint := tune.get_checkpoint():
-        state = checkpoint.to_dict()
-        height, step = state["height"], state["step"]
-    while True:
-        height, step = height + config["lr"], step + 1
-        state = tune.Checkpoint.from_dict({"height": height, "step": step})
-        tune.report({"height": height}, checkpoint=state)
-
-
-def run(path, *, stop=None, keep=None, executor="inline", **overrides):
-    return tune.Tuner(
-        climb,
-        param_space={"lr": tune.uniform(0, 1)},
-        tune_config=tune.TuneConfig(
-            metric="height",
-            mode="max",
-            num_samples=4,
-            seed=0,
-            scheduler=PopulationBasedTraining(
-                time_attr="training_iteration",
-                perturbation_interval=2,
-                hyperparam_mutations={"lr": tune.uniform(0, 1)},
-                **overrides,
-            ),
-        ),
-        run_config=tune.RunConfig(
-            storage_path=path,
-            name="run",
-            executor=executor,
-            verbose=0,
-            stop=stop or {"training_iteration": 8},
-            checkpoint_config=tune.CheckpointConfig(num_to_keep=keep),
-        ),
-    ).fit()
 
 
 def files(folder):
@@ -62,7 +24,7 @@ def files(folder):
     "executor", ["inline", tune.InlineExecutor(slots=3, max_resident_trials=3), tune.ProcessExecutor(slots=2)]
 )
 def test_a_finished_experiment_is_what_its_journal_says(tmp_path, executor):
-    results = run(tmp_path, executor=executor, keep=2)
+    results = fit(tmp_path, executor=executor, keep=2, scheduler={"synch": False}, loggers=("csv", "json"))
     before = files(tmp_path / "run")
     found = tune.verify(results.experiment_path)
     assert found.ok, str(found)
@@ -83,7 +45,7 @@ def test_an_interrupted_experiment_and_its_continuation_are_what_their_journal_s
         return result["training_iteration"] >= 8
 
     with pytest.raises(RuntimeError, match="the controller dies"):
-        run(tmp_path, stop=die_once, keep=1)
+        fit(tmp_path, stop=die_once, scheduler={"synch": False})
     cut = tune.verify(tmp_path / "run")
     assert cut.ok, str(cut)
     tune.Tuner.restore(tmp_path / "run").fit()
@@ -93,7 +55,7 @@ def test_an_interrupted_experiment_and_its_continuation_are_what_their_journal_s
 
 
 def test_a_changed_journal_and_a_changed_checkpoint_are_told(tmp_path):
-    results = run(tmp_path)
+    results = fit(tmp_path, keep=None, scheduler={"synch": False})
     with closing(sqlite3.connect(tmp_path / "run" / "experiment.db")) as journal, journal:
         journal.execute(
             "UPDATE records SET payload = CAST(replace(CAST(payload AS TEXT), 'among the lowest', 'for fun') "
@@ -111,7 +73,7 @@ def test_a_changed_journal_and_a_changed_checkpoint_are_told(tmp_path):
 
 
 def test_code_of_the_users_own_is_told(tmp_path):
-    run(tmp_path, custom_explore_fn=lambda config: {"lr": config["lr"] / 2})
+    fit(tmp_path, scheduler={"synch": False, "custom_explore_fn": lambda config: {"lr": config["lr"] / 2}})
     found = tune.verify(tmp_path / "run")
     assert found.ok
     assert found.configs_folded > 0

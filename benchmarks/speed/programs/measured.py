@@ -28,23 +28,23 @@ def tell_unavailable(reason: str) -> None:
 def run_config(
     storage: Path,
     *,
-    executor: str = "processes",
+    executor: str | object = "processes",
     slots: int = SLOTS,
     loggers: tuple[str, ...] | None = None,
     **more,
 ):
-    """Return the settings of a run that shows nothing; ``loggers`` are all of poptune's own if not given."""
+    """Return the settings of a run that shows nothing; ``loggers`` are all of poptune's own if not given.
+
+    An executor that is given by its name has ``slots``.
+    """
     import poptune as tune  # noqa: PLC0415 - not every program needs it
 
-    kind = tune.RayExecutor if executor == "ray" else tune.ProcessExecutor
+    if isinstance(executor, str):
+        executor = (tune.RayExecutor if executor == "ray" else tune.ProcessExecutor)(slots=slots)
 
     if loggers is not None:
         more["loggers"] = loggers
-    return tune.RunConfig(
-        storage_path=storage,
-        verbose=0,
-        **{"executor": kind(slots=slots), **more},
-    )
+    return tune.RunConfig(storage_path=storage, verbose=0, executor=executor, **more)
 
 
 def can_choose_loggers() -> bool:

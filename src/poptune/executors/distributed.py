@@ -19,8 +19,8 @@ _MOST_SLOTS = 100_000
 class RayExecutor:
     """Run trials on a Ray cluster, each in an actor.
 
-    It needs ``pip install "poptune[ray]"``, and the folder ``storage_path`` at the same place on all nodes. A
-    program that has called ``ray.init`` keeps its connection.
+    It needs ``pip install "poptune[ray]"``, and as ``storage_path`` a folder that is at the same place on all
+    nodes, or a remote URL. A program that has called ``ray.init`` keeps its connection.
 
     Args:
         address: Of the cluster: ``"auto"`` for the one that this machine belongs to, or ``"host:port"`` of

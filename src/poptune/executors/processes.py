@@ -19,7 +19,7 @@ from poptune.executors.connection import Connection
 from poptune.executors.gpus import GpuPool, slots_on_gpus, visible_gpus
 from poptune.executors.launching import Launching, importable_path
 from poptune.executors.preloading import launching
-from poptune.executors.shipping import modules_used, share_parameters, ship
+from poptune.executors.shipping import modules_used, ship
 from poptune.runtime.protocol import (
     Assignment,
     Failed,
@@ -34,7 +34,7 @@ from poptune.runtime.protocol import (
     Returned,
     Unwind,
 )
-from poptune.runtime.shared import discard
+from poptune.runtime.shared import discard, store
 from poptune.runtime.worker import Job
 from poptune.types import TrialId
 
@@ -121,13 +121,13 @@ class ProcessWorkers:
     """The running worker processes of an experiment."""
 
     def __init__(self, options: ProcessExecutor, work: Work) -> None:
-        shipped = ship(work.prepared)
+        shipment = ship(work.prepared)
         self._work = work
-        self._parameters = share_parameters(work.prepared)
+        self._parameters = store(shipment.parameters) if shipment.parameters is not None else ""
         self._job = msgspec.msgpack.encode(
             Job(
                 terms=work.terms,
-                trainable=shipped,
+                trainable=shipment.trainable,
                 parameters=self._parameters,
                 sys_path=importable_path(),
             )
@@ -135,7 +135,7 @@ class ProcessWorkers:
         self._selector = selectors.DefaultSelector()
         self._launching = launching(threads=max(1, available_cores() // work.slots))
         self._launching.preload(
-            options.preload if options.preload is not None else modules_used(work.prepared, shipped),
+            options.preload if options.preload is not None else modules_used(work.prepared, shipment),
             fork=options.fork,
             must_import=options.preload is not None,
         )

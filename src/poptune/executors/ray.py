@@ -20,7 +20,7 @@ from poptune.executors.base import Work
 from poptune.executors.cluster import CallFailed, ClusterEvent, Greeted, Obeyed, Said, SlotReady
 from poptune.executors.launching import importable_path
 from poptune.executors.placement import Node, Strategy
-from poptune.executors.shipping import parameters_in_pieces, ship
+from poptune.executors.shipping import ship
 from poptune.runtime import shared
 from poptune.runtime.pieces import Pieces
 from poptune.runtime.resident import Greeting, Heard, RemoteJob, Resident
@@ -106,20 +106,24 @@ def open_workers(
 
 
 def _put_job(work: Work, *, threads: int) -> Any:
-    prepared = work.prepared
+    shipment = ship(work.prepared)
     stores = [node.total.get("object_store_memory", 0.0) for node in nodes()]
     return ray.put(
         RemoteJob(
             terms=work.terms,
-            trainable=ship(prepared),
-            parameters=ray.put(parameters_in_pieces(prepared)) if prepared.parameters else None,
-            objects={path: ray.put(Pieces.of(value)) for path, value in shared.own_objects().items()},
+            trainable=shipment.trainable,
+            parameters=_put(shipment.parameters) if shipment.parameters is not None else None,
+            objects={path: _put(shared.split(value)) for path, value in shared.own_objects().items()},
             home=ray.get_runtime_context().get_node_id(),
             sys_path=tuple(importable_path()),
             threads=threads,
             parcel_limit_bytes=_LARGEST_SHARE * min(stores, default=0.0),
         )
     )
+
+
+def _put(parts: shared.Parts) -> Any:
+    return ray.put(Pieces.of(parts))
 
 
 class RayCluster:

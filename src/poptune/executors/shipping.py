@@ -13,14 +13,13 @@ import types
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import cloudpickle
 
 from poptune.errors import ConfigurationError
 from poptune.runtime import shared
-from poptune.runtime.pieces import Pieces
 from poptune.runtime.trainable import Prepared
 
 _ARRAY_LIBRARIES = {"numpy", "torch", "jax"}
@@ -30,19 +29,25 @@ _NO_FILE = "<dynamic-code>"
 _PLAIN_TYPES = {int, float, str, bool, type(None)}
 
 
-def ship(prepared: Prepared) -> bytes:
-    """Return the trainable as bytes that a worker can open without running the user's main module.
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """A trainable on its way to workers. Its parameters go their own way, so that their arrays are shared."""
 
-    Its parameters are not among them: they are checked here, and go their own way, so that the arrays in them
-    are shared and not copied.
+    trainable: bytes
+    """A pickled :class:`Prepared` without parameters; what workers cannot import is in it by value."""
+    parameters: shared.Parts | None
+
+
+def ship(prepared: Prepared) -> Shipment:
+    """Return the trainable as what a worker can open without running the user's main module.
 
     Raises:
         ConfigurationError: Something that the trainable captures cannot be pickled; the message names it.
     """
     try:
         with _by_value_if_workers_cannot_import(prepared):
-            shared.split(prepared.parameters)
-            return _dumps(replace(prepared, parameters={}))
+            parameters = shared.split(dict(prepared.parameters)) if prepared.parameters else None
+            return Shipment(_dumps(replace(prepared, parameters={})), parameters)
     except Exception as error:
         culprit = next(_unpicklable(prepared), None)
         named = f": {culprit}" if culprit else ""
@@ -67,20 +72,6 @@ def _reduce_code(code: types.CodeType) -> tuple[Any, ...]:
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     dispatch_table: ClassVar = ChainMap({types.CodeType: _reduce_code}, cloudpickle.Pickler.dispatch_table)
-
-
-def share_parameters(prepared: Prepared) -> str:
-    """Store the parameters where all workers can open them; return the folder, empty if there are none."""
-    if not prepared.parameters:
-        return ""
-    with _by_value_if_workers_cannot_import(prepared):
-        return shared.store(dict(prepared.parameters))
-
-
-def parameters_in_pieces(prepared: Prepared) -> Pieces:
-    """Return the parameters as an object store can take them, which shares their arrays without a copy."""
-    with _by_value_if_workers_cannot_import(prepared):
-        return Pieces.of(dict(prepared.parameters))
 
 
 @contextmanager
@@ -153,14 +144,15 @@ def _can_pickle(value: object) -> bool:
     return True
 
 
-def modules_used(prepared: Prepared, shipped: bytes) -> list[str]:
+def modules_used(prepared: Prepared, shipment: Shipment) -> list[str]:
     """Return the modules that the trainable will import, as far as they can be told beforehand.
 
     They are those that the pickle refers to, those that an ``import`` inside the code names, and where any of
     them can make arrays, what saving arrays takes.
     """
-    texts = {text for _, text, _ in pickletools.genops(shipped) if isinstance(text, str)}
-    texts |= {type(leaf).__module__ for leaf in shared.split(prepared.parameters)[1].values()}
+    texts = {text for _, text, _ in pickletools.genops(shipment.trainable) if isinstance(text, str)}
+    if shipment.parameters is not None:
+        texts |= {type(leaf).__module__ for leaf in shipment.parameters.leaves.values()}
     referred = {text for text in texts if text in sys.modules}
     imported = {
         name

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from poptune.runtime import shared
+from poptune.runtime.shared import Parts, join
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +21,11 @@ class Pieces:
     """Which of the leaves are tensors that travel as arrays."""
 
     @classmethod
-    def of(cls, value: Any) -> Pieces:
-        """Take an object apart.
-
-        Raises:
-            pickle.PicklingError, TypeError, AttributeError: It cannot be pickled.
-        """
-        body, leaves = shared.split(value)
+    def of(cls, parts: Parts) -> Pieces:
+        """Return the object that was taken apart so."""
+        leaves = parts.leaves
         arrays = {name: array for name, leaf in leaves.items() if (array := _array_of(leaf)) is not None}
-        return cls(body, leaves | arrays, frozenset(arrays))
+        return cls(parts.body, leaves | arrays, frozenset(arrays))
 
     def joined(self) -> Any:
         """Return the object."""
@@ -40,7 +36,7 @@ class Pieces:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "The given NumPy array is not writable")
                 leaves |= {name: torch.from_numpy(leaves[name]) for name in self.tensors}
-        return shared.join(self.body, leaves)
+        return join(Parts(self.body, leaves))
 
 
 def _array_of(leaf: Any) -> Any:

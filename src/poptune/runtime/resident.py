@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
+import msgspec
 
 from poptune.runtime import shared
 from poptune.runtime.captured import Captured
@@ -29,7 +30,7 @@ from poptune.runtime.trainable import Prepared
 from poptune.runtime.versions import versions
 from poptune.runtime.warned import when_told_to_end
 from poptune.runtime.worker import train_all
-from poptune.storage import open_store
+from poptune.storage import experiment_mirror, open_store
 
 if TYPE_CHECKING:
     from poptune.runtime.parcels import Parcel
@@ -103,7 +104,14 @@ class Resident:
     @functools.cached_property
     def _job(self) -> RemoteJob:
         job: RemoteJob = self._fetch(self._job_reference)
+        if job.terms.remote and self._is_away(job):
+            own = str(experiment_mirror(job.terms.remote))
+            return replace(job, terms=msgspec.structs.replace(job.terms, experiment_path=own))
         return job
+
+    def _is_away(self, job: RemoteJob) -> bool:
+        """Whether the controller's disk may be another one than this machine's."""
+        return self._node != job.home
 
     def work(self) -> None:
         """Train one trial after another until told to quit.
@@ -146,8 +154,8 @@ class Resident:
         return pieces.joined()
 
     def _states(self, job: RemoteJob) -> States:
-        terms, is_away = job.terms, self._node != job.home
-        store = open_store(Path(terms.experiment_path), terms.remote, uploads=bool(terms.remote) and is_away)
+        root, remote = Path(job.terms.experiment_path), job.terms.remote
+        store = open_store(root, remote, uploads=bool(remote) and self._is_away(job))
         return ParcelStates(store, self._fetch, self._sent)
 
     def order(self, number: int, data: bytes, parcel: tuple[str, Any] | None = None) -> None:

@@ -36,6 +36,16 @@ _elsewhere: dict[str, Callable[[], Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """An object, taken apart."""
+
+    body: bytes
+    """It, pickled without its arrays and tensors."""
+    leaves: dict[str, Any]
+    """These, not copied."""
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectRef(Generic[T]):
     """Names an object that was put; small enough for a config. :func:`get` returns the object."""
 
@@ -67,7 +77,7 @@ def put(value: T) -> ObjectRef[T]:
     """
     kind = type(value).__name__
     try:
-        folder = store(value)
+        folder = store(split(value))
     except UNPICKLABLE as error:
         raise ConfigurationError(
             f"An object that is put must be picklable, but this {kind} is not ({error}): create what cannot "
@@ -118,15 +128,10 @@ def provide(path: str, fetch: Callable[[], Any]) -> None:
     _elsewhere[path] = fetch
 
 
-def store(value: Any) -> str:
-    """Write an object into a new folder, in memory where there is such a place, and return its path.
-
-    Raises:
-        pickle.PicklingError, TypeError, AttributeError: It cannot be pickled.
-    """
-    body, leaves = split(value)
+def store(parts: Parts) -> str:
+    """Write an object into a new folder, in memory where there is such a place, and return its path."""
     folder = new_folder()
-    Checkpoint.from_dict({"body": body, "leaves": leaves}).write(folder)
+    Checkpoint.from_dict({"body": parts.body, "leaves": parts.leaves}).write(folder)
     return str(folder)
 
 
@@ -138,12 +143,12 @@ def new_folder() -> Path:
 def load(folder: str) -> Any:
     """Return what :func:`store` has written, its arrays mapped without a copy."""
     stored = Checkpoint.from_store(Path(folder), trusted=True).to_dict(verify=False)
-    return join(stored["body"], stored["leaves"])
+    return join(Parts(stored["body"], stored["leaves"]))
 
 
-def join(body: bytes, leaves: dict[str, Any]) -> Any:
+def join(parts: Parts) -> Any:
     """Return the object that :func:`split` has taken apart."""
-    return _Unpickler(io.BytesIO(body), leaves).load()
+    return _Unpickler(io.BytesIO(parts.body), parts.leaves).load()
 
 
 def discard(folder: str) -> None:
@@ -151,11 +156,15 @@ def discard(folder: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def split(value: Any) -> tuple[bytes, dict[str, Any]]:
-    """Return an object as pickled bytes and the arrays and tensors in it, which are not copied."""
+def split(value: Any) -> Parts:
+    """Take an object apart.
+
+    Raises:
+        pickle.PicklingError, TypeError, AttributeError: It cannot be pickled.
+    """
     body, leaves = io.BytesIO(), _Leaves()
     _Pickler(body, leaves).dump(value)
-    return body.getvalue(), leaves.values
+    return Parts(body.getvalue(), leaves.values)
 
 
 @functools.cache

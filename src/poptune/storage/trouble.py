@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from poptune.errors import StorageError
 
 _NO_CREDENTIALS = {
@@ -69,7 +67,7 @@ def explained(error: BaseException, *, url: str, doing: str) -> RemoteError:
         )
     if isinstance(error, NotImplementedError | TypeError | ValueError):
         return RemoteError(f"{place} the storage's driver cannot do that ({says})", lasts=True)
-    slow = isinstance(error, TimeoutError | asyncio.TimeoutError)
+    slow = isinstance(error, TimeoutError)
     return RemoteError(
         f"{place} the storage {'does not answer' if slow else 'fails'} ({says}): check the network, and the "
         "endpoint, which for S3 is set by FSSPEC_S3_ENDPOINT_URL"

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-import poptune as tune
+from climbers import fit
+
 from poptune.checkpoints import Checkpoint, DirectoryStore
 from poptune.checkpoints.manifest import MANIFEST_NAME
 from poptune.core.events import Created, Forgotten
@@ -17,48 +18,7 @@ from poptune.layout import Layout
 from poptune.mirroring.fetching import _records
 from poptune.mirroring.holding import HoldingStore
 from poptune.mirroring.streams import JOURNAL_PREFIX, JOURNAL_SUFFIX, parts_in
-from poptune.schedulers import PopulationBasedTraining
 from poptune.storage import FetchingStore, MissingObjectError
-
-
-def climb(config):
-    height, step = 0.0, 0
-    if checkpoint := tune.get_checkpoint():
-        state = checkpoint.to_dict()
-        height, step = state["height"], state["step"]
-    while True:
-        height, step = height + config["lr"], step + 1
-        tune.report(
-            {"height": height}, checkpoint=tune.Checkpoint.from_dict({"height": height, "step": step})
-        )
-
-
-def fit(path, *, iterations=8, executor="inline", trainable=climb, **run):
-    return tune.Tuner(
-        trainable,
-        param_space={"lr": tune.uniform(0, 1)},
-        tune_config=tune.TuneConfig(
-            metric="height",
-            mode="max",
-            num_samples=4,
-            seed=0,
-            scheduler=PopulationBasedTraining(
-                time_attr="training_iteration",
-                perturbation_interval=2,
-                hyperparam_mutations={"lr": tune.uniform(0, 1)},
-                synch=True,
-            ),
-        ),
-        run_config=tune.RunConfig(
-            storage_path=path,
-            name="run",
-            executor=executor,
-            verbose=0,
-            stop={"training_iteration": iterations},
-            checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
-            **({"loggers": ()} | run),
-        ),
-    ).fit()
 
 
 def outcome(results):

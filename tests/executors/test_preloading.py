@@ -20,6 +20,7 @@ with pathlib.Path(__file__).with_name("imports").open("a") as file: print(os.get
 
 @pytest.fixture(autouse=True)
 def _end_early():
+    preloading._end_unused()  # of the examples in docstrings, which other tests run
     yield
     preloading._end_unused()
 

@@ -290,8 +290,7 @@ def start(tmp_path, cache, *arguments):
 def test_a_run_whose_driver_is_killed_is_restored_from_the_bucket_on_an_empty_disk(server, bucket, tmp_path):
     expected = outcome(fit(tmp_path / "local", stop=16))
     driver = start(tmp_path, tmp_path / "one", f"{bucket}/killed", "begin", "0.1")
-    parts = ".poptune/journal/"
-    until(lambda: sum(name.startswith(parts) for name in objects(server, f"{bucket}/killed/run")) > 2)
+    until(lambda: parts_in(objects(server, f"{bucket}/killed/run")) > 2)
     driver.send_signal(signal.SIGKILL)
     driver.communicate()
     shutil.rmtree(tmp_path / "one")
@@ -309,6 +308,11 @@ def test_a_run_whose_driver_is_killed_is_restored_from_the_bucket_on_an_empty_di
     assert all(len(list(result.metrics_dataframe["height"])) == 16 for result in results)
 
 
+def parts_in(names):
+    """How many parts of a journal are among these names."""
+    return sum(name.startswith(".poptune/journal/") for name in names)
+
+
 def until(condition, deadline_s=30):
     end_s = time.monotonic() + deadline_s
     while not condition():
@@ -318,10 +322,12 @@ def until(condition, deadline_s=30):
 
 def test_a_second_driver_is_refused_while_the_first_one_lives(server, bucket, tmp_path):
     first = start(tmp_path, tmp_path / "one", bucket, "begin", "0.3")
-    until(lambda: ".poptune/lock.json" in objects(server, f"{bucket}/run"))
-    second = start(tmp_path, tmp_path / "two", bucket, "restore", "0")
-    _, errors = second.communicate(timeout=60)
+    try:
+        until(lambda: parts_in(objects(server, f"{bucket}/run")))
+        second = start(tmp_path, tmp_path / "two", bucket, "restore", "0")
+        _, errors = second.communicate(timeout=60)
+    finally:
+        first.kill()
+        first.communicate()
     assert second.returncode == 1
     assert f"is being run by process {first.pid}" in errors
-    first.kill()
-    first.communicate()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import sys
 
 from poptune.runtime.printed import Lines
 
@@ -23,6 +24,9 @@ class Captured:
         self._before: dict[str, int] = {}
         self._ends: dict[str, int] = {}
         self._lines = {name: Lines() for name in STREAMS}
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(AttributeError):  # a program may have replaced it
+                stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
         for name, descriptor in STREAMS.items():
             self._before[name] = os.dup(descriptor)
             self._ends[name], theirs = os.pipe()

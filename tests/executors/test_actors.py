@@ -198,7 +198,7 @@ def test_one_that_waits_for_room_gets_it_when_another_is_suspended(clock):
 def test_a_node_that_joins_is_told_as_a_slot_more(clock):
     cluster = PaperCluster("a", None)
     workers = workers_on(cluster)
-    workers._told_slots = 1
+    workers._keeper._told = 1
     cluster.nodes[1] = "b"
     cluster.happened.append(SlotReady(1))
     assert workers.poll(0) == [Capacity(slots=2)]

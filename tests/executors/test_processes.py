@@ -14,7 +14,9 @@ import threading
 import time
 from pathlib import Path
 
+import numbered
 import pytest
+from numbered import fit_numbered
 
 import poptune as tune
 from poptune.errors import ConfigurationError, ExecutorError, PoptuneWarning
@@ -27,21 +29,8 @@ SOURCE = str(Path(tune.__file__).parents[1])
 DEADLINE_S = 30.0
 
 
-def fit(path, trainable, *, executor=None, space=None, run=None, **config):
-    return tune.Tuner(
-        trainable,
-        param_space={"number": tune.grid_search([0, 1])} if space is None else space,
-        tune_config=tune.TuneConfig(**{"metric": "height", "mode": "max", "seed": 0, **config}),
-        run_config=tune.RunConfig(
-            **{
-                "name": "run",
-                "storage_path": path,
-                "verbose": 0,
-                "executor": executor or ProcessExecutor(slots=2),
-                **(run or {}),
-            }
-        ),
-    ).fit()
+def fit(path, trainable, *, executor=None, **config):
+    return fit_numbered(path, trainable, executor=executor or ProcessExecutor(slots=2), **config)
 
 
 def wait_until(condition, what, deadline_s=DEADLINE_S):
@@ -292,7 +281,7 @@ def test_a_module_that_starts_a_thread_has_workers_started_afresh(tmp_path, monk
 
     with pytest.warns(PoptuneWarning, match="importing threaded has started 1 thread[.]") as caught:
         results = fit(tmp_path, train, space={})
-    assert caught[0].filename == __file__
+    assert caught[0].filename == numbered.__file__, "it is said where the run was begun"
     assert not results.errors
 
 

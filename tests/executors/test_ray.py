@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numbered import fit_numbered
 
 import poptune as tune
 from poptune.errors import ConfigurationError, ExecutorError
@@ -29,21 +30,8 @@ class TestRayWorkers(ExecutorConformance):
         return tune.RayExecutor(slots=slots, max_resident_trials=max_resident_trials)
 
 
-def fit(path, trainable, *, executor=None, space=None, run=None, **config):
-    return tune.Tuner(
-        trainable,
-        param_space={"number": tune.grid_search([0, 1])} if space is None else space,
-        tune_config=tune.TuneConfig(**{"metric": "height", "mode": "max", "seed": 0, **config}),
-        run_config=tune.RunConfig(
-            **{
-                "name": "run",
-                "storage_path": path,
-                "verbose": 0,
-                "executor": executor or tune.RayExecutor(slots=2),
-                **(run or {}),
-            }
-        ),
-    ).fit()
+def fit(path, trainable, *, executor=None, **config):
+    return fit_numbered(path, trainable, executor=executor or tune.RayExecutor(slots=2), **config)
 
 
 def wait_until(condition, what):

@@ -1,23 +1,3 @@
-"""A cache folder of the tests' own, and remote folders in this process's memory."""
+from remote_folders import cache, remote, url
 
-import uuid
-
-import pytest
-
-from poptune.storage import open_remote
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def url():
-    return f"memory://{uuid.uuid4().hex}"
-
-
-@pytest.fixture
-def remote(url):
-    return open_remote(url)
+__all__ = ["cache", "remote", "url"]

@@ -7,20 +7,10 @@ import weakref
 from pathlib import Path
 
 import pytest
+from climbers import climb
 
 import poptune as tune
 from poptune.schedulers import FIFOScheduler, PopulationBasedTraining
-
-
-def climb(config):
-    height, step = 0.0, 0
-    if checkpoint := tune.get_checkpoint():
-        state = checkpoint.to_dict()
-        height, step = state["height"], state["step"]
-    while True:
-        height, step = height + config["lr"], step + 1
-        state = tune.Checkpoint.from_dict({"height": height, "step": step})
-        tune.report({"height": height}, checkpoint=state)
 
 
 def pbt(**overrides):

@@ -32,14 +32,12 @@ from poptune.executors.base import Workers
 from poptune.journal import Journal
 from poptune.notices import warn
 from poptune.runtime import protocol
-from poptune.runtime.memory import available_memory
+from poptune.runtime.memory import CHECK_S, LEAST_FREE, available_memory
 from poptune.stoppers import Stopper
 from poptune.types import TrialId, TrialStatus
 
 _POLL_S = 0.1
 _GRACE_S = 5.0
-_MEMORY_CHECK_S = 1.0
-_LEAST_MEMORY_FREE = 0.08
 
 
 class Observer(Protocol):
@@ -252,11 +250,11 @@ class Controller:
     def _spare_memory(self) -> list[Input]:
         """Have a suspended trial evicted when memory runs low."""
         now = time.monotonic()
-        if now - self._memory_checked_s < _MEMORY_CHECK_S:
+        if now - self._memory_checked_s < CHECK_S:
             return []
         self._memory_checked_s = now
         free = available_memory()
-        if free is None or free > _LEAST_MEMORY_FREE:
+        if free is None or free > LEAST_FREE:
             return []
         return [self._one_resident_less()]
 

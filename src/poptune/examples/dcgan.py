@@ -125,13 +125,6 @@ def train_classifier(mnist: Mnist, *, passes: int = 2, seed: int = 0) -> Net:
     return net
 
 
-def classifier_accuracy(net: Net, mnist: Mnist) -> float:
-    """Return the share of test images that a classifier tells."""
-    with torch.no_grad():
-        told = net(pixels(mnist.test_images)).argmax(dim=1)
-    return float((told == torch.from_numpy(mnist.test_labels)).float().mean())
-
-
 def classifier_path() -> Path:
     """Return where the trained classifier is kept, in the user's cache folder."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

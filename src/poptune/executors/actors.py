@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from poptune.errors import ExecutorError
+from poptune.executors.actor import Actor, Savers
 from poptune.executors.base import Work
 from poptune.executors.cluster import (
     CallFailed,
@@ -21,7 +21,8 @@ from poptune.executors.cluster import (
     Said,
     SlotReady,
 )
-from poptune.executors.placement import Slot, Slots
+from poptune.executors.slots import SlotKeeper, Slots
+from poptune.runtime.memory import CHECK_S, LEAST_FREE
 from poptune.runtime.protocol import (
     Assignment,
     Capacity,
@@ -40,7 +41,6 @@ from poptune.runtime.protocol import (
 )
 from poptune.runtime.resident import Greeting
 from poptune.runtime.versions import differences, versions
-from poptune.runtime.wire import Inbox
 from poptune.types import TrialId
 
 _OUT_OF_REACH_S = 20.0
@@ -53,46 +53,10 @@ _QUIT_S = 0.5
 _LOOK_S = 2.0
 """How often it is asked about what should have happened long ago."""
 _PATIENCE_S = 10.0
-_REST_S = 30.0
-"""How long nothing is started where something was told to end."""
-_LEAST_MEMORY_FREE = 0.08
-_MEMORY_CHECK_S = 1.0
 _EXPERIMENT_ENDED = "the experiment has ended"
 _TOLD_TO_END = "its process was told to end (SIGTERM), as machines do that are about to be taken away"
 _encode = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
-
-
-@dataclass(slots=True, eq=False)
-class _Actor:
-    """One actor, and what it is doing."""
-
-    key: int
-    slot: Slot
-    started_s: float
-    node: str | None
-    is_here: bool = False
-    assignment: Assignment | None = None
-    """What it trains now; None if it is free."""
-    said_for: TrialId | None = None
-    trains: bool = False
-    """Whether it needs the CPU: a trial that waits inside its report does not."""
-    leaves: bool = False
-    quits_by_s: float | None = None
-    killed_for: str = ""
-    orders: int = 0
-    unconfirmed: dict[int, tuple[bytes, tuple[str, Any] | None]] = field(default_factory=dict)
-    """Orders that may not have arrived."""
-    heard: int = 0
-    is_asked: bool = False
-    """Whether it is being listened to."""
-    inbox: Inbox = field(default_factory=Inbox)
-    out_of_reach_s: float | None = None
-    retry_s: float = 0.0
-
-    @property
-    def is_free(self) -> bool:
-        return self.assignment is None and self.quits_by_s is None
 
 
 class ActorWorkers:
@@ -103,33 +67,29 @@ class ActorWorkers:
         work: What they do.
         slots: How many slots there are to be.
         exclusive: Whether each trial that is held in memory needs a slot for itself.
-        transfers: Whether checkpoints go from actor to actor, where these are on different nodes.
     """
 
-    def __init__(
-        self, cluster: Cluster, work: Work, *, slots: int, exclusive: bool, transfers: bool = True
-    ) -> None:
+    def __init__(self, cluster: Cluster, work: Work, *, slots: int, exclusive: bool) -> None:
         self._cluster = cluster
         self._work = work
-        self._transfers = transfers
         self._versions = versions()
-        self._slots = Slots([Slot(number) for number in range(slots)], exclusive)
-        self._actors: dict[int, _Actor] = {}
-        self._holder: dict[TrialId, _Actor] = {}
+        self._actors: dict[int, Actor] = {}
+        self._holder: dict[TrialId, Actor] = {}
         self._queue: list[Assignment] = []
         """Assignments for which there is no room yet."""
-        self._saved: dict[TrialId, tuple[str, int]] = {}
-        """Each trial's newest checkpoint, and the actor that has saved it."""
+        self._savers = Savers()
         self._messages: list[Message | News] = []
         self._keys = itertools.count()
-        self._told_slots = work.slots
-        self._resting: dict[int, float] = {}
-        """Slots that are not used until then."""
         self._opened_s = self._looked_s = time.monotonic()
         self._memory_checked_s = 0.0
         self._closing = False
-        for slot in self._slots.slots:
-            cluster.await_slot(slot.number)
+        self._slots = Slots(slots, exclusive=exclusive)
+        self._keeper = SlotKeeper(
+            cluster,
+            self._slots,
+            told=work.slots,
+            say=lambda ready: self._messages.append(Capacity(slots=ready)),
+        )
 
     # Orders
 
@@ -162,22 +122,22 @@ class ActorWorkers:
         if (actor := self._holder.get(trial)) is not None:
             self._end_actor(actor, reason)
 
-    def _end_actor(self, actor: _Actor, reason: str) -> None:
+    def _end_actor(self, actor: Actor, reason: str) -> None:
         actor.killed_for = reason
         self._cluster.kill(actor.key)
         self._bury(actor, reason)
 
-    def _let_go(self, actor: _Actor, trial: TrialId) -> None:
+    def _let_go(self, actor: Actor, trial: TrialId) -> None:
         actor.leaves = True
         self._set_training(actor, trains=False)
         if self._holder.get(trial) is actor:
             del self._holder[trial]
 
-    def _set_training(self, actor: _Actor, *, trains: bool) -> None:
-        self._slots.training[actor.slot.number] += trains - actor.trains
+    def _set_training(self, actor: Actor, *, trains: bool) -> None:
+        self._slots.train(actor.slot, trains - actor.trains)
         actor.trains = trains
 
-    def _free_actor(self) -> _Actor | None:
+    def _free_actor(self) -> Actor | None:
         """Return a free actor whose node has room; if there is room elsewhere only, give one up for that."""
         free = [actor for actor in self._actors.values() if actor.is_free]
         if not free:
@@ -195,28 +155,27 @@ class ActorWorkers:
         for assignment in queue:
             self.assign(assignment)
 
-    def _launch(self) -> _Actor | None:
+    def _launch(self) -> Actor | None:
         slot = self._slots.choose()
         if slot is None or self._slots.is_full(slot):
             return None  # a slot more is on its way, or one has just gone
-        actor = _Actor(next(self._keys), slot, time.monotonic(), slot.node)
+        actor = Actor(next(self._keys), slot, time.monotonic(), slot.node)
         self._actors[actor.key] = actor
-        self._slots.residents[slot.number] += 1
+        self._slots.live(slot, 1)
         self._cluster.start(actor.key, slot.number)
         return actor
 
-    def _parcel(self, assignment: Assignment, to: _Actor) -> tuple[str, Any] | None:
+    def _parcel(self, assignment: Assignment, to: Actor) -> tuple[str, Any] | None:
         """Return the checkpoint that an assignment names, if another node's actor has it in its hands."""
         path = assignment.checkpoint
-        if path is None or not self._transfers:
+        if path is None or (saver := self._savers.of(path)) is None:
             return None
-        saved = next((key for known, key in self._saved.values() if known == path), None)
-        donor = None if saved is None else self._actors.get(saved)
+        donor = self._actors.get(saver)
         if donor is None or donor.out_of_reach_s is not None or donor.node == to.node:
             return None
         return path, self._cluster.pack(donor.key, path)
 
-    def _order(self, actor: _Actor, order: Order, parcel: tuple[str, Any] | None = None) -> None:
+    def _order(self, actor: Actor, order: Order, parcel: tuple[str, Any] | None = None) -> None:
         actor.orders += 1
         data = _encode(order)
         actor.unconfirmed[actor.orders] = data, parcel
@@ -238,7 +197,8 @@ class ActorWorkers:
 
     def _take_event(self, event: ClusterEvent) -> None:
         if isinstance(event, SlotReady):
-            self._settle_slot(self._slots.slots[event.number])
+            if not self._closing and self._keeper.settle(event.number):
+                self._serve_queue()
             return
         actor = self._actors.get(event.key)
         if actor is None:
@@ -246,17 +206,17 @@ class ActorWorkers:
         match event:
             case Said():
                 actor.is_asked = False
-                self._be_in_reach(actor)
+                actor.out_of_reach_s = None
                 self._hear(actor, event)
             case Obeyed(number=number):
-                self._be_in_reach(actor)
+                actor.out_of_reach_s = None
                 actor.unconfirmed.pop(number, None)
             case Greeted(greeting=greeting):
                 self._welcome(actor, greeting)
             case CallFailed():
                 self._take_failure(actor, event)
 
-    def _welcome(self, actor: _Actor, greeting: Greeting) -> None:
+    def _welcome(self, actor: Actor, greeting: Greeting) -> None:
         if found := differences(self._versions, greeting.versions):
             raise ExecutorError(
                 f"The program and its workers must have the same versions, but on {greeting.machine} "
@@ -264,16 +224,17 @@ class ActorWorkers:
                 "RayExecutor(runtime_env={'pip': [...]}). Tuner.restore(...) continues the experiment"
             )
         actor.is_here = True
-        actor.node = actor.slot.node = greeting.node
+        actor.node = greeting.node
+        self._slots.move(actor.slot, greeting.node)
         self._cluster.begin(actor.key)
         self._listen(actor)
 
-    def _listen(self, actor: _Actor) -> None:
+    def _listen(self, actor: Actor) -> None:
         if not actor.is_asked:
             actor.is_asked = True
             self._cluster.listen(actor.key, actor.heard)
 
-    def _hear(self, actor: _Actor, said: Said) -> None:
+    def _hear(self, actor: Actor, said: Said) -> None:
         batch = said.heard.batch
         if batch.number > actor.heard:
             actor.heard = batch.number
@@ -284,20 +245,20 @@ class ActorWorkers:
             self._end_actor(actor, _EXPERIMENT_ENDED)
             return
         if batch.leaves:
-            self._rest(actor.slot)
+            self._keeper.rest(actor.slot, time.monotonic())
             self._end_actor(actor, _TOLD_TO_END)
             return
         self._listen(actor)
         self._watch_memory(actor, said.heard.memory_free)
 
-    def _take_frames(self, actor: _Actor, frames: bytes) -> None:
+    def _take_frames(self, actor: Actor, frames: bytes) -> None:
         try:
             for message in map(_decoder.decode, actor.inbox.add(frames)):
                 self._take_message(actor, message)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             self._end_actor(actor, f"its worker said what is no message of a worker ({error})")
 
-    def _take_message(self, actor: _Actor, message: Message) -> None:
+    def _take_message(self, actor: Actor, message: Message) -> None:
         match message:
             case Idle():
                 self._become_free(actor, message)
@@ -312,15 +273,15 @@ class ActorWorkers:
                 pass
         self._messages.append(message)
 
-    def _note_result(self, actor: _Actor, result: Result) -> None:
+    def _note_result(self, actor: Actor, result: Result) -> None:
         if result.waiting:
             self._set_training(actor, trains=False)
             self._serve_queue()
         if result.checkpoint is not None and actor.assignment is not None:
             path = f"{actor.assignment.folder}/checkpoint_{result.checkpoint:06d}"
-            self._saved[result.trial] = path, actor.key
+            self._savers.note(result.trial, path, actor.key)
 
-    def _become_free(self, actor: _Actor, idle: Idle) -> None:
+    def _become_free(self, actor: Actor, idle: Idle) -> None:
         self._let_go(actor, idle.trial)
         assignment, actor.assignment = actor.assignment, None
         actor.leaves = False
@@ -332,21 +293,21 @@ class ActorWorkers:
             self._queue.append(assignment)
         self._serve_queue()
 
-    def _dismiss(self, actor: _Actor, grace_s: float = _QUIT_S) -> None:
+    def _dismiss(self, actor: Actor, grace_s: float = _QUIT_S) -> None:
         actor.leaves = True
         actor.quits_by_s = time.monotonic() + grace_s
         self._order(actor, Quit())
 
-    def _watch_memory(self, actor: _Actor, free: float | None) -> None:
+    def _watch_memory(self, actor: Actor, free: float | None) -> None:
         now_s = time.monotonic()
-        if free is None or free > _LEAST_MEMORY_FREE or now_s - self._memory_checked_s < _MEMORY_CHECK_S:
+        if free is None or free > LEAST_FREE or now_s - self._memory_checked_s < CHECK_S:
             return
         self._memory_checked_s = now_s
         self._messages.append(Crowded(machine=str(actor.node)))
 
     # Losses
 
-    def _take_failure(self, actor: _Actor, failed: CallFailed) -> None:
+    def _take_failure(self, actor: Actor, failed: CallFailed) -> None:
         if failed.call == "listen":
             actor.is_asked = False
         match failed.kind:
@@ -365,9 +326,6 @@ class ActorWorkers:
             case "broken":
                 self._end_actor(actor, failed.reason)
 
-    def _be_in_reach(self, actor: _Actor) -> None:
-        actor.out_of_reach_s = None
-
     def _tend(self) -> None:
         """Do what is due by the clock."""
         now_s = time.monotonic()
@@ -376,15 +334,12 @@ class ActorWorkers:
                 self._end_actor(actor, _EXPERIMENT_ENDED)
             elif actor.out_of_reach_s is not None:
                 self._try_to_reach(actor, now_s)
-        for number, until_s in list(self._resting.items()):
-            if now_s > until_s:
-                del self._resting[number]
-                self._cluster.await_slot(number)
+        self._keeper.wake(now_s)
         if now_s - self._looked_s > _LOOK_S:
             self._looked_s = now_s
             self._look_after_the_missing(now_s)
 
-    def _try_to_reach(self, actor: _Actor, now_s: float) -> None:
+    def _try_to_reach(self, actor: Actor, now_s: float) -> None:
         assert actor.out_of_reach_s is not None
         if now_s - actor.out_of_reach_s > _OUT_OF_REACH_S:
             self._end_actor(actor, f"its worker could not be reached for {_OUT_OF_REACH_S:g} s")
@@ -401,9 +356,9 @@ class ActorWorkers:
             if is_late and self._cluster.node_of(actor.slot.number) is None:
                 self._withdraw(actor)
         if now_s - self._opened_s > _PATIENCE_S:
-            self._tell_capacity()
+            self._keeper.tell()
 
-    def _withdraw(self, actor: _Actor) -> None:
+    def _withdraw(self, actor: Actor) -> None:
         """Take back what an actor was to do that never came to be, and have another do it."""
         assignment, actor.assignment = actor.assignment, None
         if assignment is not None:
@@ -411,52 +366,20 @@ class ActorWorkers:
             self._queue.append(assignment)
         self._end_actor(actor, "")
 
-    def _bury(self, actor: _Actor, cause: str) -> None:
+    def _bury(self, actor: Actor, cause: str) -> None:
         """An actor is dead: say that its trial has lost it, after what is known of its slot."""
         if self._actors.pop(actor.key, None) is None:
             return
         self._set_training(actor, trains=False)
-        self._slots.residents[actor.slot.number] -= 1
+        self._slots.live(actor.slot, -1)
         if not self._closing:
-            self._check_slot(actor.slot)
+            self._keeper.check(actor.slot)
         assignment = actor.assignment
         if assignment is not None and self._holder.get(assignment.trial) is actor:
             self._let_go(actor, assignment.trial)
             self._messages.append(Lost(trial=assignment.trial, reason=actor.killed_for or cause))
         if not self._closing:
             self._serve_queue()
-
-    # Slots
-
-    def _check_slot(self, slot: Slot) -> None:
-        """See whether a slot in which something has died is still there."""
-        if slot.is_ready and self._cluster.node_of(slot.number) != slot.node:
-            slot.node = None
-            self._cluster.await_slot(slot.number)
-            self._tell_capacity()
-
-    def _settle_slot(self, slot: Slot) -> None:
-        if slot.number in self._resting or self._closing:
-            return
-        slot.node = self._cluster.node_of(slot.number)
-        if not slot.is_ready:
-            self._cluster.await_slot(slot.number)
-            return
-        if self._slots.ready > self._told_slots:
-            self._tell_capacity()
-        self._serve_queue()
-
-    def _rest(self, slot: Slot) -> None:
-        """Use a slot no more for a while: its machine, most likely, is about to go."""
-        slot.node = None
-        self._resting[slot.number] = time.monotonic() + _REST_S
-        self._tell_capacity()
-
-    def _tell_capacity(self) -> None:
-        slots = max(1, self._slots.ready)
-        if slots != self._told_slots:
-            self._told_slots = slots
-            self._messages.append(Capacity(slots=slots))
 
     # The end
 

@@ -1,10 +1,9 @@
-"""Where trials go on a cluster: what fits where, and who shares whose slot."""
+"""What fits where on a cluster."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 Amounts = Mapping[str, float]
@@ -58,59 +57,3 @@ def count_fitting(bundles: Sequence[Amounts], nodes: Iterable[Node], *, most: in
             for name, amount in bundle.items():
                 room[name] = room.get(name, 0) - amount
     return most
-
-
-@dataclass(slots=True)
-class Slot:
-    """A placement group: what one running trial may use."""
-
-    number: int
-    node: str | None = None
-    """The node of its first bundle; None while it has none."""
-
-    @property
-    def is_ready(self) -> bool:
-        return self.node is not None
-
-
-@dataclass(slots=True)
-class Slots:
-    """The slots, and how many residents live in each, and how many of them train.
-
-    A resident takes no CPU of its slot until it trains, so that several may live in one. Two slots on a node
-    are as good as each other, so that what counts is how many train on a node. Where each trial has a slot
-    for itself (on GPUs, and where trials are distributed), a slot has one resident.
-    """
-
-    slots: list[Slot]
-    exclusive: bool
-    residents: Counter[int] = field(default_factory=Counter)
-    training: Counter[int] = field(default_factory=Counter)
-
-    @property
-    def ready(self) -> int:
-        """How many can be used now."""
-        return sum(slot.is_ready for slot in self.slots)
-
-    def is_full(self, slot: Slot) -> bool:
-        """Whether as many trials train on the slot's node as it has slots."""
-        same = [other.number for other in self.slots if other.node == slot.node]
-        return sum(self.training[number] for number in same) >= len(same)
-
-    def choose(self) -> Slot | None:
-        """Return the slot for a new resident: where least is going on. None if there is no room."""
-        ready = [slot for slot in self.slots if slot.is_ready]
-        if self.exclusive:
-            ready = [slot for slot in ready if not self.residents[slot.number]]
-        return min(ready, key=self._load, default=None)
-
-    def _load(self, slot: Slot) -> tuple[bool, float, int, int, int]:
-        same = [other.number for other in self.slots if other.node == slot.node]
-        on_node = sum(self.residents[number] for number in same)
-        return (
-            self.is_full(slot),
-            on_node / len(same),
-            self.training[slot.number],
-            self.residents[slot.number],
-            slot.number,
-        )

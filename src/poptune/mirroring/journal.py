@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import msgspec
 
@@ -50,7 +50,7 @@ class MirroredJournal:
             found, crc32 = number, zlib.crc32(chunk, crc32)
         return crc32 if found == last else None
 
-    def write(self, first: int, last: int, file: BinaryIO) -> int:
+    def write(self, first: int, last: int, file: IO[bytes]) -> int:
         """Write the part with these records into a file; return its checksum."""
         crc32 = 0
         for _, chunk in _chunks(self._journal.records(first, last)):

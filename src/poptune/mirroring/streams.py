@@ -6,7 +6,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import IO, Protocol
 
 from poptune.mirroring.parts import Part, Sized, assembled, matching, part_named, to_merge
 from poptune.storage.remote import Remote, patiently, read_or_none
@@ -24,7 +24,7 @@ class Growing(Protocol):
         """Return the checksum of a part; None if this is not long enough."""
         ...
 
-    def write(self, first: int, last: int, file: BinaryIO) -> int:
+    def write(self, first: int, last: int, file: IO[bytes]) -> int:
         """Write a part into a file; return its checksum."""
         ...
 
@@ -43,7 +43,7 @@ class GrowingFile:
         content = self._slice(first, last)
         return zlib.crc32(content) if len(content) == last - first + 1 else None
 
-    def write(self, first: int, last: int, file: BinaryIO) -> int:
+    def write(self, first: int, last: int, file: IO[bytes]) -> int:
         content = self._slice(first, last)
         file.write(content)
         return zlib.crc32(content)
@@ -113,7 +113,7 @@ class Stream:
 
     def _write(self, first: int, last: int, *, level: int) -> Sized:
         with tempfile.NamedTemporaryFile(prefix="poptune-part-") as file:
-            crc32 = self._source.write(first, last, file)  # type: ignore[arg-type]
+            crc32 = self._source.write(first, last, file)
             file.flush()
             part = Part(first=first, last=last, session=self._session, crc32=crc32)
             self._remote.upload(Path(file.name), self._name(part))

@@ -100,11 +100,6 @@ class RemoteLock:
         if time.monotonic() - self._confirmed_s > STALE_S / 2:
             self._beat()
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether another controller has taken over."""
-        return bool(self._lost)
-
     def release(self) -> None:
         """Let go of it; a second time does nothing."""
         if self._ended.is_set():

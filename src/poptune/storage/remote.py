@@ -26,8 +26,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 """Others write to the same folder, so that listings are asked for anew; and memory is bounded."""
 _PACKAGES = {
-    "s3": "s3fs",
-    "s3a": "s3fs",
+    "s3": "'poptune[remote]'",
+    "s3a": "'poptune[remote]'",
     "gs": "gcsfs",
     "gcs": "gcsfs",
     "sftp": "paramiko",

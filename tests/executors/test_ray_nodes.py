@@ -6,6 +6,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import fsspec.config
 import pytest
 from s3 import running
 
@@ -86,6 +87,7 @@ def test_nodes_without_a_disk_in_common_keep_their_states_in_a_bucket(tmp_path, 
         here, there = tmp_path / "here", tmp_path / "there"
         for name, value in {**s3.environment, "XDG_CACHE_HOME": str(here)}.items():
             monkeypatch.setenv(name, value)
+        monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": s3.endpoint})  # fsspec may be imported
         loser, winner = train_on_two_nodes("s3://bucket/experiments", there)
         assert loser[0] != winner[0], "each trains on its node"
         own, away = (

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from poptune.core.random import derived_generator
+from poptune.core.random import derived_generator, derived_seed
 
 
 def draws(*arguments, size: int = 20_000) -> np.ndarray:
@@ -50,4 +50,24 @@ def test_the_first_draws_over_trials_and_decisions_are_uniform() -> None:
         derived_generator(0, "donor", index, count).random() for index in range(50) for count in range(40)
     ]
     counts, _ = np.histogram(firsts, bins=20, range=(0, 1))
+    assert ((counts - 100) ** 2 / 100).sum() < 43.8  # chi-square, 19 degrees of freedom, p = .001
+
+
+def test_the_same_name_gives_the_same_seed() -> None:
+    assert derived_seed(0, "trial", 3, 1) == derived_seed(0, "trial", 3, 1)
+
+
+def test_different_names_give_different_seeds_of_32_bits() -> None:
+    seeds = [derived_seed(*name) for name in NAMES]
+    assert len(set(seeds)) == len(NAMES)
+    assert all(0 <= seed < 2**32 for seed in seeds)
+
+
+def test_numbers_that_read_alike_side_by_side_give_different_seeds() -> None:
+    assert derived_seed(0, "trial", 1, 11) != derived_seed(0, "trial", 11, 1)
+
+
+def test_seeds_over_trials_and_decisions_are_uniform() -> None:
+    seeds = [derived_seed(0, "trial", index, count) for index in range(50) for count in range(40)]
+    counts, _ = np.histogram(seeds, bins=20, range=(0, 2**32))
     assert ((counts - 100) ** 2 / 100).sum() < 43.8  # chi-square, 19 degrees of freedom, p = .001

@@ -227,7 +227,7 @@ def _content(folder: Path, manifest: Manifest, name: str, *, verify: bool) -> mm
 
 def map_file(path: Path) -> mmap.mmap:
     """Map a file privately: what is written into the map is never written into the file."""
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
 
 

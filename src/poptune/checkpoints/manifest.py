@@ -7,8 +7,8 @@ import os
 import threading
 import zlib
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from poptune.errors import CheckpointError, CorruptCheckpointError
@@ -30,6 +30,9 @@ not worth to wait until a thread begins, where all cores are busy."""
 
 MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
 """What reading raises for files that no writer of ours has written."""
+
+_NOWHERE = frozenset({"", ".", ".."})
+"""What no part of a path within the folder may be."""
 
 Kind = Literal["dict", "directory"]
 """Whether a checkpoint was made from a dict or from a folder of the user's."""
@@ -57,9 +60,13 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write the manifest into the folder that it describes."""
-        files = {name: asdict(record) for name, record in self.files.items()}
+        files = {
+            name: {"crc32": record.crc32, "size_bytes": record.size_bytes}
+            for name, record in self.files.items()
+        }
         content = {"format": FORMAT_NAME, "version": FORMAT_VERSION, "kind": self.kind, "files": files}
-        (folder / MANIFEST_NAME).write_bytes(json.dumps(content).encode())
+        with RecordedFile.create(folder / MANIFEST_NAME) as file:
+            file.write(json.dumps(content).encode())
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -95,8 +102,7 @@ def _parse(content: Any, folder: Path) -> Manifest:
         raise ValueError(content["kind"])
     files = {}
     for name, record in content["files"].items():
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or str(path) != name:
+        if not _NOWHERE.isdisjoint(name.split("/")):
             raise ValueError(name)
         files[name] = FileRecord(int(record["crc32"]), int(record["size_bytes"]))
     return Manifest(content["kind"], files)

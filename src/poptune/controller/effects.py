@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from poptune.controller.cleaning import Cleaning
 from poptune.core.commands import Command, Delete, Proceed, Release, Start, Warn
 from poptune.core.population import Population
-from poptune.core.random import derived_generator
+from poptune.core.random import derived_seed
 from poptune.executors.base import Workers
 from poptune.executors.shipping import ship_config
 from poptune.runtime import protocol
@@ -48,7 +48,6 @@ class Effects:
         trial, created = self._population[start.trial], self._population.created
         assert created is not None
         spec = trial.spec
-        draws = derived_generator(created.seed, "trial", trial.index, trial.decisions)
         checkpoint = start.checkpoint
         return protocol.Assignment(
             trial=start.trial,
@@ -63,5 +62,5 @@ class Effects:
             time_total_s=checkpoint.time_total_s if checkpoint else 0.0,
             until=start.until,
             next_save=start.next_save,
-            seed=int(draws.integers(2**32)),
+            seed=derived_seed(created.seed, "trial", trial.index, trial.decisions),
         )

@@ -32,9 +32,18 @@ class Bench:
         self.machine = Machine(root, steps, self.remote)
         self.mirroring = Mirroring(root, self.remote, self.machine.store, self._confirm)
         self.attempts = 0
+        self.checkpoints_may_pass = threading.Event()
+        self.checkpoints_may_pass.set()
+
+    @property
+    def waiting(self):
+        mirror = self.mirroring._mirror
+        return mirror.waiting if mirror else 0
 
     def _before(self):
         self.attempts += 1
+        if self.waiting:
+            self.checkpoints_may_pass.wait()
         if self.down is not None:
             raise self.down
 
@@ -59,6 +68,7 @@ def bench(tmp_path, steps):
     bench = Bench(tmp_path / "run", steps)
     yield bench
     bench.down = None
+    bench.checkpoints_may_pass.set()
     bench.mirroring._closing.set()
     bench.mirroring._wake.set()
     if bench.mirroring._thread.ident:
@@ -81,6 +91,36 @@ def test_what_is_journaled_is_mirrored_while_the_run_goes_on_and_to_the_last_at_
     bench.mirroring.close()
     assert bench.is_mirrored
     assert "experiment.db" in bench.remote.objects
+
+
+def test_who_waits_for_the_last_uploads_is_told_what_is_left_and_when_all_is_there(bench, monkeypatch):
+    monkeypatch.setattr(background, "_TELL_AFTER_S", 0.01)
+    monkeypatch.setattr(background, "_TELL_EVERY_S", 0.01)
+    bench.mirroring.start()
+    bench.checkpoints_may_pass.clear()
+    while not bench.machine.is_done:
+        bench.machine.step()
+    bench.wait_until(lambda: bench.waiting)
+    left = f"{bench.waiting} checkpoint{'s' if bench.waiting > 1 else ''}"
+    told = []
+
+    def tell(text):
+        told.append(text)
+        if len(told) == 2:
+            bench.checkpoints_may_pass.set()
+
+    bench.mirroring.close(tell=tell)
+    assert told[0] == told[1] == f"The uploads to memory://watched go on; left to bring: {left}"
+    assert told[-1] == "All of the experiment is in memory://watched"
+    assert bench.is_mirrored
+
+
+def test_uploads_that_are_done_at_once_are_not_worth_a_word(bench):
+    bench.mirroring.start()
+    bench.machine.step()
+    told = []
+    bench.mirroring.close(tell=told.append)
+    assert told == []
 
 
 def test_trouble_that_lasts_is_told_once_and_ends_nothing(bench):

@@ -23,6 +23,8 @@ PATIENCE_AT_BEGIN_S = 60.0
 PATIENCE_AT_END_S = 120.0
 _AT_ONCE = 4
 _PAUSE_AT_END_S = 2.0
+_TELL_AFTER_S = 1.0
+_TELL_EVERY_S = 10.0
 _WARN_AFTER_S = 15.0
 """Single errors are usual with such storages; trouble that lasts is worth a word."""
 
@@ -53,6 +55,7 @@ class Mirroring:
         self._failing_since_s: float | None = None
         self._last_error = ""
         self._has_warned = False
+        self._mirror: Mirror | None = None
         self._thread = threading.Thread(target=self._work, name="poptune-mirror", daemon=True)
 
     def start(self, *, patience_s: float = PATIENCE_AT_BEGIN_S) -> None:
@@ -83,11 +86,14 @@ class Mirroring:
                 f"{self._root}, and uploads are tried again. The last error: {self._last_error}"
             )
 
-    def close(self, *, patience_s: float = PATIENCE_AT_END_S) -> None:
+    def close(
+        self, *, patience_s: float = PATIENCE_AT_END_S, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
         """Bring there all that is left, and end.
 
         Args:
             patience_s: For how long, in seconds, what fails is tried again.
+            tell: Told what is waited for, if that takes longer than one is used to.
 
         Raises:
             StorageError: Not everything could be brought there.
@@ -95,10 +101,22 @@ class Mirroring:
         self._give_up_s = time.monotonic() + patience_s
         self._closing.set()
         self._wake.set()
-        self._thread.join()
+        self._wait_for_the_end(tell)
         if self._error is not None:
             error, self._error = self._error, None
             raise self._left_behind(error) from error
+
+    def _wait_for_the_end(self, tell: Callable[[str], None]) -> None:
+        self._thread.join(_TELL_AFTER_S)
+        if not self._thread.is_alive():
+            return
+        while self._thread.is_alive():
+            waiting = self._mirror.waiting if self._mirror else 0
+            what = f"{waiting} checkpoint{'s' * (waiting != 1)}" if waiting else "journal and logs"
+            tell(f"The uploads to {self._remote.url} go on; left to bring: {what}")
+            self._thread.join(_TELL_EVERY_S)
+        if self._error is None:
+            tell(f"All of the experiment is in {self._remote.url}")
 
     def _left_behind(self, error: Exception) -> StorageError:
         if isinstance(error, LostLockError):
@@ -110,12 +128,11 @@ class Mirroring:
         )
 
     def _work(self) -> None:
-        mirror: Mirror | None = None
         back_off = BackOff()
         try:
             while True:
                 try:
-                    mirror = mirror or self._begun()
+                    mirror = self._mirror = self._mirror or self._begun()
                     if self._closing.is_set():
                         mirror.finish()
                         return
@@ -134,8 +151,8 @@ class Mirroring:
             self._error = error
         finally:
             self._started.set()
-            if mirror is not None:
-                mirror.close()
+            if self._mirror is not None:
+                self._mirror.close()
 
     def _rest(self, pause_s: float) -> None:
         if self._closing.is_set():

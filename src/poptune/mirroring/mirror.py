@@ -91,6 +91,12 @@ class Mirror:
         self._settled: set[str] = set()
         """Checkpoints that are there, wholly; and those that are whole nowhere, which nobody waits for."""
         self._stale: list[Part] = []
+        self._named: list[str] = []
+
+    @property
+    def waiting(self) -> int:
+        """How many checkpoints the journal here names, as far as it was read, that are not there yet."""
+        return sum(path not in self._settled for path in self._named)
 
     def begin(self) -> None:
         """See what is in the remote folder already.
@@ -156,7 +162,7 @@ class Mirror:
         """Read the journal to its end; hold the checkpoints that are to go, and return all that it names."""
         with self._store.undisturbed():
             self._journal.read_on()
-            named = self._journal.named()
+            named = self._named = self._journal.named()
             self._store.hold(path for path in named if path not in self._settled)
         return named
 

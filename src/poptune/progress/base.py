@@ -49,6 +49,10 @@ class Progress(Protocol):
         """Draw, if it is time to; almost always it is not."""
         ...
 
+    def remark(self, text: str) -> None:
+        """Say something that no record tells of; also before the beginning and after the end."""
+        ...
+
     def finish(self, *, completed: bool) -> None:
         """Say the last words."""
         ...
@@ -135,6 +139,11 @@ class Watcher(ABC):
         """Draw, if it is time to."""
         if self._clock() >= self._due_s:
             self._draw(experiment)
+
+    @final
+    def remark(self, text: str) -> None:
+        """Say a line that stays."""
+        self.say(News("experiment", text))
 
     @final
     def finish(self, *, completed: bool) -> None:

@@ -35,5 +35,8 @@ class Silent:
     def tick(self, experiment: Experiment) -> None:
         """Draw nothing."""
 
+    def remark(self, text: str) -> None:
+        """Say nothing."""
+
     def finish(self, *, completed: bool) -> None:
         """Say nothing."""

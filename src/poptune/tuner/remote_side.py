@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,11 +56,14 @@ class RemoteSide:
         """
         make_way(self.remote)
 
-    def close(self, error: BaseException | None = None) -> None:
+    def close(
+        self, error: BaseException | None = None, *, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
         """Bring there all that is left, and let go.
 
         Args:
             error: Why the session ends, if it does by an error: then what cannot be brought is but a warning.
+            tell: Told what is waited for, if that takes a while.
 
         Raises:
             StorageError: Not everything could be brought there.
@@ -67,12 +71,13 @@ class RemoteSide:
         with ExitStack() as at_last:
             at_last.callback(self.lock.release)
             if error is None:
-                self.mirroring.close()
+                self.mirroring.close(tell=tell)
                 return
             is_hasty = isinstance(error, KeyboardInterrupt)
             try:
                 self.mirroring.close(
-                    patience_s=_PATIENCE_AFTER_CTRL_C_S if is_hasty else _PATIENCE_AFTER_AN_ERROR_S
+                    patience_s=_PATIENCE_AFTER_CTRL_C_S if is_hasty else _PATIENCE_AFTER_AN_ERROR_S,
+                    tell=tell,
                 )
             except (StorageError, ExperimentError) as left_behind:
                 if left_behind is not error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -162,22 +162,16 @@ class Run:
         with ExitStack() as at_last:
             at_last.callback(self.lock.release)
             at_last.callback(self.journal.close)
+            run = self.definition.run
+            progress = watch(style=run.progress, verbose=run.verbose, facts=self._facts())
             if self.remote is not None:
-                at_last.push(self._close_remote)
+                at_last.push(_closing(self.remote, progress))
             if self.experiment.population.completed:
                 return True
-            with watch(
-                style=self.definition.run.progress,
-                verbose=self.definition.run.verbose,
-                facts=self._facts(),
-            ) as progress:
+            with progress:
                 completed = self._controller(progress).run(self.first)
                 progress.finish(completed=completed)
                 return completed
-
-    def _close_remote(self, kind: object, error: BaseException | None, trace: object) -> None:
-        assert self.remote is not None
-        self.remote.close(error)
 
     def _controller(self, progress: Progress) -> Controller:
         definition, path = self.definition, self.folder.path
@@ -297,6 +291,13 @@ def _take_remote(folder: ExperimentFolder, on_error: ExitStack) -> RemoteSide | 
     remote = RemoteSide.take(folder.path, folder.remote)
     on_error.callback(remote.lock.release)
     return remote
+
+
+def _closing(
+    remote: RemoteSide, progress: Progress
+) -> Callable[[object, BaseException | None, object], None]:
+    """Return what lets go of the remote folder, however the session ends."""
+    return lambda _kind, error, _trace: remote.close(error, tell=progress.remark)
 
 
 def _store(folder: ExperimentFolder, remote: RemoteSide | None) -> CheckpointStore:

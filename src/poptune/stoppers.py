@@ -17,6 +17,7 @@ from typing import Any, final
 
 from poptune.arguments import check_mode
 from poptune.errors import ConfigurationError
+from poptune.nested import flatten, value_at
 from poptune.types import Mode
 
 StopFunction = Callable[[str, dict[str, Any]], bool]
@@ -249,10 +250,10 @@ def _merged(rules: list[StopRules]) -> StopRules:
 
 
 def _value(result: Mapping[str, Any], metric: str) -> float:
-    value = result.get(metric)
+    value = value_at(result, metric)
     if not isinstance(value, int | float):
         raise ConfigurationError(
             f"A stopper needs the metric {metric!r} as a number, got {value!r}; the result has the keys "
-            f"{sorted(result)}"
+            f"{sorted(flatten(result))}"
         )
     return value

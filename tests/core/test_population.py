@@ -50,6 +50,12 @@ def test_a_result_without_the_metric_or_the_time_keeps_the_last_ones() -> None:
     assert trials[A].iteration == 2
 
 
+def test_metric_and_time_may_lie_in_dicts_among_the_metrics() -> None:
+    trials = population(metric="test/accuracy", time_attr="progress/epoch")
+    trials.apply(report(A, 1, test={"accuracy": 0.5}, progress={"epoch": 3}))
+    assert (trials[A].score, trials[A].age) == (0.5, 3.0)
+
+
 def test_without_a_metric_there_is_no_score() -> None:
     trials = population(metric=None, mode=None)
     trials.apply(report(A, 1, score=0.5))

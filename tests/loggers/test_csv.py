@@ -7,7 +7,6 @@ import pytest
 
 from poptune.core.events import Restarted, Resumed
 from poptune.loggers import CsvLogger
-from poptune.loggers.csv import flat
 from poptune.types import TrialId
 
 A = TrialId("e_00000")
@@ -44,10 +43,6 @@ def test_a_new_key_gets_a_column_and_a_missing_one_an_empty_cell(shown, logger) 
         {"training_iteration": "2", "loss": "0.4", "accuracy": "0.9"},
         {"training_iteration": "3", "loss": "", "accuracy": ""},
     ]
-
-
-def test_nested_metrics_get_a_column_each() -> None:
-    assert flat({"a": {"b": 1, "c": {"d": 2}}, "e": 3, "f": {}}) == {"a/b": 1, "a/c/d": 2, "e": 3}
 
 
 def test_nested_metrics_are_written_flat(shown, logger) -> None:

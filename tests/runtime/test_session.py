@@ -292,8 +292,10 @@ def test_checkpoints_are_numbered_and_on_disk_when_report_returns(make, line, tm
     ("settings", "rows", "words"),
     [
         ({"metric": "accuracy"}, [{"loss": 1, "acc": 2}], r"lacks 'accuracy'.*\['acc', 'loss'\]"),
+        ({"metric": "test/loss"}, [{"test": {"acc": 2}}], r"lacks 'test/loss'.*\['test/acc'\]"),
         ({"time_attr": "epoch"}, [{"loss": 1}], "lacks 'epoch'"),
         ({"time_attr": "epoch"}, [{"epoch": 2}, {"epoch": 1}], "never falls, got 1 after 2"),
+        ({"time_attr": "at/epoch"}, [{"at": {"epoch": 2}}, {"at": {"epoch": 1}}], "got 1 after 2"),
         ({"time_attr": "epoch"}, [{"epoch": "2"}], "must be a number.*got '2'"),
         ({"time_attr": "epoch"}, [{"epoch": float("nan")}], "must be a number.*got nan"),
         ({"time_attr": "epoch"}, [{"epoch": float("inf")}], "must be a number.*got inf"),

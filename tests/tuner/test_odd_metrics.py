@@ -69,6 +69,48 @@ def test_where_no_score_is_finite_nobody_copies_and_the_run_comes_to_its_end(tmp
 
 
 @pytest.mark.parametrize("executor", ["inline", "processes"])
+def test_metrics_in_dicts_are_named_by_their_paths_wherever_one_is_named(tmp_path, executor):
+    def train(config):
+        height = tune.StateRef(0.0)
+        for step in tune.steps(config, height=height):
+            height.value += config["lr"] if step != 6 else -1.0
+            tune.report({"progress": {"epoch": step}, "test": {"height": height.value}})
+
+    results = tune.Tuner(
+        train,
+        param_space={"lr": tune.grid_search([0.1, 0.5])},
+        tune_config=tune.TuneConfig(
+            metric="test/height",
+            mode="max",
+            seed=0,
+            scheduler=PopulationBasedTraining(
+                time_attr="progress/epoch",
+                perturbation_interval=2,
+                quantile_fraction=0.5,
+                hyperparam_mutations={"lr": [0.1, 0.5]},
+                synch=True,
+            ),
+        ),
+        run_config=tune.RunConfig(
+            storage_path=tmp_path,
+            executor=executor,
+            verbose=0,
+            stop={"progress/epoch": 6},
+            checkpoint_config=tune.CheckpointConfig(
+                num_to_keep=1, checkpoint_score_attribute="test/height", checkpoint_frequency=1
+            ),
+        ),
+    ).fit()
+    assert results.lineage.exploits[0].donor.endswith("00001")
+    assert [result.metrics["progress"]["epoch"] for result in results] == [6, 6]
+    best = results.get_best_result()
+    heights = best.metrics_dataframe["test/height"]
+    kept = [checkpoint.to_dict()["height"] for checkpoint, _ in best.best_checkpoints]
+    assert max(heights) in kept
+    assert heights.iloc[-1] < max(heights)
+
+
+@pytest.mark.parametrize("executor", ["inline", "processes"])
 def test_odd_values_come_back_as_what_they_mean(tmp_path, executor):
     def train(config):
         import torch

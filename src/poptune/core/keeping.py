@@ -7,6 +7,7 @@ from collections import Counter
 from poptune.core.population import Population, Trial
 from poptune.core.retention import Retention
 from poptune.core.scheduler import CheckpointRef
+from poptune.nested import value_at
 from poptune.types import CheckpointId, TrialId
 
 
@@ -47,7 +48,7 @@ class Keeping:
 
     def _value(self, trial: Trial) -> float | None:
         attribute = self._retention.attribute
-        value = trial.metrics.get(attribute) if attribute else None
+        value = value_at(trial.metrics, attribute) if attribute else None
         return float(value) if isinstance(value, int | float) else None
 
     def is_pinned(self, checkpoint: CheckpointId) -> bool:

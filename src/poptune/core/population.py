@@ -24,6 +24,7 @@ from poptune.core.events import (
     TrialSpec,
 )
 from poptune.core.scheduler import CheckpointRef, Decision, Load, Run
+from poptune.nested import value_at
 from poptune.types import CheckpointId, Config, Metrics, TrialId, TrialStatus
 
 _NUMBER = (int, float)
@@ -197,7 +198,7 @@ class Population:
         trial.reports += 1
         trial.iteration = event.iteration
         trial.metrics = metrics
-        trial.age = _number(metrics.get(self._time_attr), default=trial.age)
+        trial.age = _number(value_at(metrics, self._time_attr), default=trial.age)
         trial.time_total_s = _number(metrics.get("time_total_s"), default=trial.time_total_s)
         if (score := self._score(metrics)) is not None:
             trial.score = trial.last_score = score
@@ -211,7 +212,7 @@ class Population:
 
     def _score(self, metrics: Metrics) -> float | None:
         """Return the metric of a result so that larger is better; ``None`` where it has none."""
-        value = metrics.get(self._metric) if self._metric else None
+        value = value_at(metrics, self._metric) if self._metric else None
         if not isinstance(value, _NUMBER):
             return None
         return -float(value) if self._smaller_is_better else float(value)

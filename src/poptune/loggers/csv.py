@@ -12,9 +12,8 @@ from poptune.core.population import Trial
 from poptune.layout import Layout
 from poptune.loggers.base import ResultLogger, ValidResults
 from poptune.loggers.files import append_text, replace_text
+from poptune.nested import flatten
 from poptune.types import TrialId
-
-_SCALARS = {float, int, str, bool, type(None)}
 
 
 class CsvLogger(ResultLogger):
@@ -26,7 +25,7 @@ class CsvLogger(ResultLogger):
         self._columns: dict[TrialId, dict[str, None]] = {}
 
     def append(self, trial: Trial, results: Sequence[Reported]) -> None:
-        rows = [flat(result.metrics) for result in results]
+        rows = [flatten(result.metrics) for result in results]
         known = self._columns.get(trial.id)
         if known is None or not all(row.keys() <= known.keys() for row in rows):
             self.rewrite(trial, self._valid_results(trial))
@@ -34,23 +33,10 @@ class CsvLogger(ResultLogger):
             append_text(self._layout.progress(trial.spec.folder), _table(rows, known))
 
     def rewrite(self, trial: Trial, results: Iterable[Reported]) -> None:
-        rows = [flat(result.metrics) for result in results]
+        rows = [flatten(result.metrics) for result in results]
         columns = self._columns[trial.id] = dict.fromkeys(key for row in rows for key in row)
         header = _table([{column: column for column in columns}], columns)
         replace_text(self._layout.progress(trial.spec.folder), header + _table(rows, columns))
-
-
-def flat(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return metrics without nesting: ``{"a": {"b": 1}}`` as ``{"a/b": 1}``."""
-    if not prefix and all(type(value) in _SCALARS for value in metrics.values()):
-        return dict(metrics)
-    flattened: dict[str, Any] = {}
-    for key, value in metrics.items():
-        if isinstance(value, Mapping):
-            flattened |= flat(value, f"{prefix}{key}/")
-        else:
-            flattened[f"{prefix}{key}"] = value
-    return flattened
 
 
 def _table(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> str:

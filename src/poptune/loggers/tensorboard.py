@@ -17,7 +17,7 @@ from poptune.core.events import Created, Event, Left, Planned, Reported, Restart
 from poptune.core.population import Population, Trial
 from poptune.core.scheduler import Decision, Load
 from poptune.layout import Layout
-from poptune.loggers.csv import flat
+from poptune.nested import flatten
 from poptune.types import Config, TrialId, TrialStatus
 
 _UNTOLD = {"timestamp", "pid", "done"}
@@ -82,10 +82,10 @@ class TensorBoardLogger:
 def _result(event: Reported, trial: Trial) -> bytes:
     numbers = {
         key: float(value)
-        for key, value in flat(event.metrics).items()
+        for key, value in flatten(event.metrics).items()
         if isinstance(value, int | float) and not isinstance(value, bool) and key not in _UNTOLD
     }
-    for key, value in flat(trial.config).items():
+    for key, value in flatten(trial.config).items():
         if isinstance(value, int | float) and not isinstance(value, bool):
             numbers[f"hyperparameters/{key}"] = float(value)
     numbers["lineage/generation"] = float(trial.generation)
@@ -143,7 +143,7 @@ def _start(config: Config, time_s: float, *, group: str) -> bytes:
     from tensorboard.plugins.hparams.plugin_data_pb2 import SessionStartInfo  # noqa: PLC0415
 
     start = SessionStartInfo(start_time_secs=time_s, group_name=_unicode(group))
-    for name, value in flat(config).items():
+    for name, value in flatten(config).items():
         key = _unicode(name)
         if isinstance(value, bool):
             start.hparams[key].bool_value = value

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from poptune.errors import ConfigurationError, ExperimentError
+from poptune.nested import number_at
 from poptune.results import Result, ResultGrid
-from poptune.results.nested import number_at
 
 
 def best_of(results: Result | ResultGrid) -> Result | None:

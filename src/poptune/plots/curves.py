@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from poptune.core.events import Reported
 from poptune.errors import ConfigurationError, ExperimentError, PoptuneError
+from poptune.nested import flatten, number_at
 from poptune.plots.best import best_of, title
 from poptune.plots.style import BEST, BLACK, MOST_NAMED, line_style, name
 from poptune.results import Lineage, Result, ResultGrid
-from poptune.results.nested import flatten, number_at
 from poptune.results.scores import missing_metric
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from poptune.arguments import nearest
 from poptune.core.schedule import Schedule
 from poptune.errors import ConfigurationError
+from poptune.nested import flatten
 from poptune.plots.best import best_of, title
 from poptune.plots.style import BEST, MOST_NAMED, line_style, name
 from poptune.results import Result, ResultGrid, Segment
-from poptune.results.nested import flatten
 from poptune.types import TrialId
 
 if TYPE_CHECKING:

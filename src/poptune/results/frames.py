@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from poptune.core.events import Reported
-from poptune.results.nested import flatten
+from poptune.nested import flatten
 
 if TYPE_CHECKING:
     import pandas as pd

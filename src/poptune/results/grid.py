@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from poptune.core.population import Trial
 from poptune.errors import ConfigurationError, ExperimentError, PoptuneError
 from poptune.journal import Objects
+from poptune.nested import flatten, number_at
 from poptune.results.frames import data_frame
 from poptune.results.lineage import PopulationLineage
-from poptune.results.nested import flatten, number_at
 from poptune.results.recording import Recording
 from poptune.results.result import Result, TrialError
 from poptune.results.scores import (

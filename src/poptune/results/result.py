@@ -14,9 +14,9 @@ from poptune.core.population import Trial
 from poptune.core.schedule import Schedule
 from poptune.core.scheduler import CheckpointRef
 from poptune.errors import ExperimentError, PoptuneError
+from poptune.nested import number_at
 from poptune.results.frames import metrics_frame
 from poptune.results.lineage import Lineage
-from poptune.results.nested import number_at
 from poptune.results.recording import Recording
 from poptune.results.scores import metric_and_mode, missing_metric, rank
 from poptune.storage import local_path, remote_url

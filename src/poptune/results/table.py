@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from poptune.core.population import Trial
-from poptune.results.nested import number_at
+from poptune.nested import number_at
 from poptune.results.recording import Recording
 from poptune.results.scores import rank
 

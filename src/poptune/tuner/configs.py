@@ -33,7 +33,8 @@ class TuneConfig:
     """How the population is made and steered.
 
     Args:
-        metric: The metric to optimise, a key of what is reported.
+        metric: The metric to optimise, a key of what is reported. One that lies in a dict there is named by
+            its path, ``"test/accuracy"``; so it is wherever a metric is named.
         mode: ``"max"`` if larger is better, ``"min"`` if smaller is.
         scheduler: The algorithm; by default (``FIFOScheduler``) every trial trains to its end.
         num_samples: How many trials; with a ``grid_search`` in the space, how many for each of its points.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import poptune
+from poptune.nested import flatten
 from poptune.results.frames import data_frame
 from poptune.results.lineage import PopulationLineage
-from poptune.results.nested import flatten
 from poptune.results.recording import Recording
 from poptune.results.scores import Scope
 from poptune.types import Mode

@@ -100,3 +100,47 @@ def test_only_names_of_modules_can_be_preloaded():
     with pytest.raises(tune.ConfigurationError, match="preload takes names of modules, .*got <module"):
         tune.preload(os)
     assert not preloading._early
+
+
+TRAINS = """
+import poptune as tune
+from poptune.executors import preloading
+
+tune.preload("json")
+
+def train(config):
+    tune.report({"started_here": len(preloading._early)})
+"""
+
+
+@pytest.mark.parametrize("fork", [True, False])
+def test_a_module_of_the_training_code_that_preloads_starts_nothing_more_in_the_workers(
+    tmp_path, monkeypatch, fork
+):
+    (tmp_path / "trains_and_preloads.py").write_text(TRAINS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "trains_and_preloads", raising=False)
+    from trains_and_preloads import train
+
+    assert len(preloading._early) == 1
+    results = tune.Tuner(
+        train,
+        run_config=tune.RunConfig(
+            storage_path=tmp_path, verbose=0, executor=ProcessExecutor(slots=available_cores(), fork=fork)
+        ),
+    ).fit()
+    assert results[0].metrics["started_here"] == 0
+
+
+WITH_A_CHILD_AT_EXIT = """
+import atexit, subprocess
+atexit.register(lambda: subprocess.run(["true"]))
+"""
+
+
+def test_what_a_preloaded_module_does_at_exit_is_not_disturbed(tmp_path, monkeypatch, capfd):
+    (tmp_path / "has_a_child_at_exit.py").write_text(WITH_A_CHILD_AT_EXIT)
+    monkeypatch.syspath_prepend(tmp_path)
+    tune.preload("has_a_child_at_exit")
+    launchers(tmp_path, slots=available_cores())
+    assert capfd.readouterr().err == ""

@@ -17,7 +17,7 @@ import msgspec
 
 from poptune.errors import ExecutorError
 from poptune.notices import warn
-from poptune.runtime.launcher import Answer, Exited, Launch, Launched, Preload, Prepared, command
+from poptune.runtime.launch_protocol import Answer, Exited, Launch, Launched, Preload, Prepared, command
 from poptune.runtime.printed import Lines
 from poptune.runtime.wire import Inbox, send_frame
 

@@ -6,6 +6,7 @@ import atexit
 
 from poptune.errors import ConfigurationError
 from poptune.executors.launching import Launching
+from poptune.runtime.role import is_helper
 
 _THREADS = 1
 """What a worker's numeric libraries get where as many trials run as there are cores."""
@@ -17,7 +18,8 @@ def preload(*modules: str) -> None:
 
     Worker processes are forked from one that has imported what the training code uses. It is started by
     ``fit()``, unless this has started it before: at the top of a script, heavy imports then happen on
-    another core while the script does its own.
+    another core while the script does its own. In a worker, which imports such a module for itself, this
+    does nothing.
 
     Args:
         *modules: Names of modules, such as ``"torch"``. What else the training code uses is imported later.
@@ -33,6 +35,8 @@ def preload(*modules: str) -> None:
     for module in modules:
         if not isinstance(module, str):
             raise ConfigurationError(f'preload takes names of modules, such as "torch", got {module!r}')
+    if is_helper():
+        return
     if not _early:
         _early.append(Launching(threads=_THREADS))
         atexit.register(_end_unused)

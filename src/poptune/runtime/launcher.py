@@ -25,51 +25,19 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from poptune.runtime.launch_protocol import (
+    Answer,
+    Exited,
+    Launch,
+    Launched,
+    Preload,
+    Prepared,
+    Request,
+    command,
+)
+from poptune.runtime.role import become_helper
 from poptune.runtime.wire import receive_frame, send_frame
 from poptune.runtime.worker import die_with_parent, main
-
-
-class Preload(msgspec.Struct, frozen=True, tag="preload"):
-    """Import these modules, and tell how workers will be made."""
-
-    modules: list[str]
-    sys_path: list[str]
-    environment: dict[str, str]
-    """What has changed in it since the launcher was started, or was last told."""
-    fork: bool
-
-
-class Launch(msgspec.Struct, frozen=True, tag="launch"):
-    """Make a worker; its line, stdout and stderr come along as descriptors."""
-
-    key: int
-    environment: dict[str, str]
-
-
-class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
-    """The answer to :class:`Preload`."""
-
-    reason: str
-    """Why workers are not forked although that was asked for."""
-    failed: dict[str, str]
-
-
-class Launched(msgspec.Struct, frozen=True, tag="launched"):
-    """The worker with this key is process ``pid``."""
-
-    key: int
-    pid: int
-
-
-class Exited(msgspec.Struct, frozen=True, tag="exited"):
-    """A worker has ended; ``status`` is its exit code, or minus the signal that ended it."""
-
-    key: int
-    status: int
-
-
-Request = Preload | Launch
-Answer = Prepared | Launched | Exited
 
 
 @dataclass(slots=True)
@@ -95,7 +63,6 @@ class _Launcher:
             if what := _what_forbids_forks():
                 reason = f"importing {name} has started {what}"
                 break
-        gc.collect()
         gc.freeze()  # or else the first collection in each worker would touch, and so copy, all of this
         self.forks = may_fork and not reason
         self.answer(Prepared(reason, failed))
@@ -209,21 +176,9 @@ def _threads_after_fork() -> int:
     return _threads()
 
 
-def command(module: str, function: str, line: int, sys_path: list[str]) -> list[str]:
-    """Return the command line of a fresh interpreter that calls ``function(socket)``.
-
-    It has this program's arguments. The path is a part of the code, for an environment variable would reach
-    the programs that trials start.
-    """
-    code = (
-        f"import sys; sys.path[:] = {sys_path!r}; sys.argv[:] = {sys.argv!r}; "
-        f"import socket, {module}; {module}.{function}(socket.socket(fileno={line}))"
-    )
-    return [sys.executable, "-c", code]
-
-
 def serve(line: socket.socket) -> None:
     """Answer requests until the controller closes the line."""
+    become_helper()
     die_with_parent()
     gc.disable()  # imports make no garbage worth looking for
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -235,25 +190,37 @@ def serve(line: socket.socket) -> None:
 
 
 def _serve(line: socket.socket) -> None:
-    wake, woken = socket.socketpair()
-    for end in (wake, woken):
-        end.setblocking(False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
     launcher = _Launcher(line)
-    while True:
-        ready, _, _ = select.select([line, wake], [], [])
-        if wake in ready:
-            with contextlib.suppress(BlockingIOError):
-                wake.recv(4096)
-            launcher.reap()
-        if line not in ready:
-            continue
-        frame = receive_frame(line, descriptors=3)
-        if frame is None:
-            return
-        request = msgspec.msgpack.decode(frame.body, type=Request)
-        if isinstance(request, Preload):
-            launcher.preload(request)
-        else:
-            launcher.launch(request, frame.descriptors)
+    with _woken_by_children() as wake:
+        while True:
+            ready, _, _ = select.select([line, wake], [], [])
+            if wake in ready:
+                with contextlib.suppress(BlockingIOError):
+                    wake.recv(4096)
+                launcher.reap()
+            if line not in ready:
+                continue
+            frame = receive_frame(line, descriptors=3)
+            if frame is None:
+                return
+            request = msgspec.msgpack.decode(frame.body, type=Request)
+            if isinstance(request, Preload):
+                launcher.preload(request)
+            else:
+                launcher.launch(request, frame.descriptors)
+
+
+@contextlib.contextmanager
+def _woken_by_children() -> Iterator[socket.socket]:
+    """Give a socket that can be read whenever a child has ended."""
+    wake, woken = socket.socketpair()
+    with wake, woken:
+        for end in (wake, woken):
+            end.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
+        try:
+            yield wake
+        finally:
+            signal.set_wakeup_fd(-1)  # what the modules do at exit may end children of theirs
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -36,6 +36,7 @@ from poptune.runtime.protocol import (
     Terms,
 )
 from poptune.runtime.ring import CAPACITY_BYTES, Ring
+from poptune.runtime.role import become_helper
 from poptune.runtime.running import is_of_the_disk, run_trial
 from poptune.runtime.saving import BackgroundSaves
 from poptune.runtime.session import Session, States
@@ -171,6 +172,7 @@ def train_all(channel: Channel, terms: Terms, store: States, open_trainable: Cal
         store: Where states are saved and found.
         open_trainable: Returns what is to be trained; called once.
     """
+    become_helper()
     background = BackgroundSaves(channel, store) if terms.background_saves else None
     speaks, states = background or channel, background or store
     prepared: Prepared | None = None

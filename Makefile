@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: tutorial test lint types contracts unit cluster cluster-demo torture parity bench scaling format clean
+.PHONY: tutorial test lint types contracts unit cluster cluster-demo torture parity bench flame scaling format clean
 
 tutorial: $(VENV)/examples.installed  ## train a population on MNIST and look at it
 	@$(BIN)/python examples/mnist_convnet_pbt.py $(ARGS)
@@ -39,6 +39,9 @@ parity: .venv-parity/installed  ## compare poptune.compat.ray with Ray itself, a
 
 bench: .venv-bench/installed  ## time poptune beside Ray Tune and Syne Tune, and write docs/benchmarks.md
 	@.venv-bench/bin/python benchmarks/speed/run.py $(ARGS)
+
+flame: .venv-bench/installed  ## sample the processes of the tutorial, and write docs/where_the_time_goes.md
+	@.venv-bench/bin/python benchmarks/speed/flame.py $(ARGS)
 
 scaling: $(VENV)/dev.installed  ## simulate large clusters, and bring the figures in docs/scaling.md up to date
 	@$(BIN)/python benchmarks/scaling/run.py $(ARGS)
@@ -76,6 +79,6 @@ $(VENV)/dev.installed: pyproject.toml examples/requirements.txt | $(BIN)/python
 	@echo "Installing Ray and Syne Tune beside poptune ..."
 	@$(PYTHON) -m venv .venv-bench
 	@echo "*" > .venv-bench/.gitignore
-	@.venv-bench/bin/pip install --quiet "ray[tune]==2.60.0" "syne-tune==0.16.0" \
+	@.venv-bench/bin/pip install --quiet "ray[tune]==2.60.0" "syne-tune==0.16.0" "py-spy==0.4.3" \
 		--requirement examples/requirements.txt --editable .
 	@touch $@

@@ -29,7 +29,7 @@ make bench ARGS="--quick"              # does everything work? Sizes are cut, Ra
 Programs are run in alternation (A B C A B C), each in a fresh process, so that a drift of the machine meets
 all of them. A figure is the median of the runs, with the least and the greatest. The ratio is the figure
 divided by what it may just be: at most 1 reaches an upper limit (≤, or so many times faster), at least 1 a
-lower one (≥).
+lower one (≥). Where the tutorial's time goes is in [a page of its own](where_the_time_goes.md).
 """
 
 

@@ -182,6 +182,26 @@ def test_a_run_that_ends_by_an_error_is_all_there_and_is_gone_on_with_from_there
     assert tune.verify(f"{url}/run").ok
 
 
+@pytest.mark.parametrize("is_remote_whole", [True, False])
+def test_a_checkpoint_that_is_damaged_here_is_mended_from_the_storage_if_it_is_whole_there(
+    url, recwarn, is_remote_whole
+):
+    with pytest.raises(ZeroDivisionError):
+        fit(url, callbacks=[Failing()])
+    states = sorted(experiment_mirror(f"{url}/run").glob("*/checkpoint_*/state.safetensors"))
+    assert len(states) >= 4
+    for state in states:
+        state.write_bytes(state.read_bytes()[:-1])
+        if not is_remote_whole:
+            name = state.relative_to(experiment_mirror(f"{url}/run")).as_posix()
+            open_remote(f"{url}/run").delete(name)
+    results = tune.Tuner.restore(f"{url}/run").fit()
+    assert {result.metrics["training_iteration"] for result in results} == {8}
+    warned = [str(warning.message) for warning in recwarn if "is damaged" in str(warning.message)]
+    assert bool(warned) != is_remote_whole
+    assert tune.verify(f"{url}/run").ok
+
+
 class Failing(tune.Callback):
     """Fails in the middle of a run, once."""
 

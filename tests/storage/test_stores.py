@@ -150,3 +150,43 @@ def test_a_worker_elsewhere_that_cannot_upload_keeps_no_checkpoint_that_nobody_e
     with pytest.raises(CheckpointError, match="cannot be uploaded"):
         saved(store)
     assert not (tmp_path / PATH).exists()
+
+
+def damage(root):
+    state = root / PATH / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:-1] + b"?")
+
+
+@pytest.fixture
+def mirrored(tmp_path, url, remote):
+    """A store with a checkpoint that was uploaded, and is damaged here since."""
+    store = FetchingStore(tmp_path, lambda: remote)
+    saved(store)
+    upload_checkpoint(remote, tmp_path, PATH)
+    damage(tmp_path)
+    return store
+
+
+def test_a_damaged_checkpoint_is_mended_from_its_whole_copy(mirrored, tmp_path):
+    with pytest.raises(CorruptCheckpointError):
+        mirrored.open(PATH).verify()
+    assert mirrored.mend(PATH)
+    mirrored.open(PATH).verify()
+    assert [path.name for path in tmp_path.iterdir()] == ["trial"]
+
+
+def test_a_checkpoint_that_is_not_there_whole_is_not_mended(mirrored, tmp_path, remote):
+    remote.write(f"{PATH}/state.safetensors", b"another")
+    assert not mirrored.mend(PATH)
+    delete_checkpoint(remote, PATH)
+    assert not mirrored.mend(PATH)
+    assert (tmp_path / PATH).is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == ["trial"]
+
+
+def test_a_copy_of_another_save_mends_nothing(mirrored, tmp_path, remote):
+    saved(DirectoryStore(tmp_path), number=1)
+    other = Checkpoint.from_dict({"number": 2})
+    DirectoryStore(tmp_path).save(other, folder="trial", number=1)
+    damage(tmp_path)
+    assert not mirrored.mend(PATH)

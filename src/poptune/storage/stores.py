@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from poptune.checkpoints import Checkpoint, CheckpointStore, DirectoryStore, StoredCheckpoint
+from poptune.checkpoints.manifest import MANIFEST_NAME
 from poptune.errors import CheckpointError, CorruptCheckpointError
-from poptune.storage.remote import Remote, open_remote, patiently
+from poptune.storage.remote import Remote, open_remote, patiently, read_or_none
 from poptune.storage.retry import persistently
 from poptune.storage.transfers import (
     checkpoints_in,
     delete_checkpoint,
     download_checkpoint,
+    manifest_of,
     upload_checkpoint,
 )
 from poptune.storage.trouble import RemoteError
@@ -86,9 +89,35 @@ class FetchingStore:
         Raises:
             CheckpointError: It is not there, or the storage fails.
         """
-        remote = self._remote = self._remote or self._connect()
+        remote = self._opened()
         with _as_checkpoint_error():
             patiently(lambda: download_checkpoint(remote, self._root, relative_path))
+
+    def mend(self, relative_path: str) -> bool:
+        """Replace a checkpoint that is damaged here by its remote copy, if that is whole; say whether it was.
+
+        A remote checkpoint with another manifest is of another save, and is left where it is.
+
+        Raises:
+            CheckpointError: The storage fails.
+        """
+        remote, manifest = self._opened(), self._root / relative_path / MANIFEST_NAME
+        with _as_checkpoint_error(), tempfile.TemporaryDirectory(prefix=".tmp-", dir=self._root) as aside:
+            there = patiently(lambda: read_or_none(remote, manifest_of(relative_path)))
+            if not manifest.is_file() or manifest.read_bytes() != there:
+                return False
+            try:
+                patiently(lambda: download_checkpoint(remote, Path(aside), relative_path))
+                DirectoryStore(Path(aside)).open(relative_path).verify()
+            except CorruptCheckpointError:
+                return False
+            self._local.delete(relative_path)
+            Path(aside, relative_path).rename(self._root / relative_path)
+        return True
+
+    def _opened(self) -> Remote:
+        self._remote = self._remote or self._connect()
+        return self._remote
 
     def delete(self, relative_path: str) -> None:
         """See `CheckpointStore.delete`; it is deleted here only."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ class RemoteSide:
 
     remote: Remote
     lock: RemoteLock
+    fetching: FetchingStore
     store: HoldingStore
     """Through which the controller finds and deletes checkpoints."""
     mirroring: Mirroring
@@ -45,8 +46,9 @@ class RemoteSide:
         token = mark(root, url).token
         remote = open_remote(url)
         lock = RemoteLock.take(remote, token)
-        store = HoldingStore(FetchingStore(root, lambda: remote))
-        return cls(remote, lock, store, Mirroring(root, remote, store, lock.confirm))
+        fetching = FetchingStore(root, lambda: remote)
+        store = HoldingStore(fetching)
+        return cls(remote, lock, fetching, store, Mirroring(root, remote, store, lock.confirm))
 
     def make_way(self) -> None:
         """Move a finished experiment of this name aside.
@@ -55,6 +57,15 @@ class RemoteSide:
             ExperimentError: There is an interrupted one, or something else.
         """
         make_way(self.remote)
+
+    def mend(self, checkpoints: Iterable[str]) -> bool:
+        """Replace checkpoints that are damaged here by their remote copies; return whether any was.
+
+        Raises:
+            CheckpointError: The storage fails.
+        """
+        mended = [path for path in checkpoints if self.fetching.mend(path)]
+        return bool(mended)
 
     def close(
         self, error: BaseException | None = None, *, tell: Callable[[str], None] = lambda _: None

@@ -18,6 +18,7 @@ from poptune.controller.effects import Effects
 from poptune.controller.recovery import remind, spent_s
 from poptune.core.events import Created, Resumed
 from poptune.core.experiment import Experiment, Step
+from poptune.core.population import Population
 from poptune.executors.base import Work
 from poptune.journal import ObjectTable, SqliteJournal, consistent, valid_results
 from poptune.loggers import CsvLogger, JsonLogger, OutputLogger, PerturbationLogger, tensorboard
@@ -135,7 +136,7 @@ class Run:
                 store.sweep(known)
                 if _logs_perturbations(definition):
                     PerturbationLogger(folder.layout).rebuild(journal.read(), experiment.population)
-                damaged = damaged_checkpoints(experiment.population, store)
+                damaged = _damaged_for_good(experiment.population, store, remote)
                 first = experiment.handle(Resumed(time_s=time.time(), damaged=damaged))
                 journal.append(first.events)
             if remote is not None:
@@ -302,6 +303,18 @@ def _closing(
 
 def _store(folder: ExperimentFolder, remote: RemoteSide | None) -> CheckpointStore:
     return DirectoryStore(folder.path) if remote is None else remote.store
+
+
+def _damaged_for_good(
+    population: Population, store: CheckpointStore, remote: RemoteSide | None
+) -> tuple[str, ...]:
+    """Return the checkpoints that must be gone around, after those were mended that are whole remotely."""
+    tried: set[str] = set()
+    damaged = damaged_checkpoints(population, store)
+    while remote is not None and remote.mend(set(damaged) - tried):
+        tried |= set(damaged)
+        damaged = damaged_checkpoints(population, store)
+    return damaged
 
 
 def _logs_perturbations(definition: Definition) -> bool:

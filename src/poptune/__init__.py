@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from poptune._version import __version__
+from poptune.lazy import exports
 
 if TYPE_CHECKING:
     from poptune import plots, schedulers
@@ -162,17 +163,12 @@ _NAMES_BY_HOME = {
     ),
     "tuner": "CheckpointConfig FailureConfig RunConfig TuneConfig Tuner verify",
 }
-_HOME = {name: f"poptune.{home}" for home, names in _NAMES_BY_HOME.items() for name in names.split()}
 _ROOMS = {"plots", "schedulers"}
+_exported = exports(__name__, _NAMES_BY_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
-        return importlib.import_module(f"poptune.{name}")
-    if name not in _HOME:
-        raise AttributeError(f"module 'poptune' has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(_HOME[name]), name)
-    return value
+    return importlib.import_module(f"poptune.{name}") if name in _ROOMS else _exported(name)
 
 
 def __dir__() -> list[str]:

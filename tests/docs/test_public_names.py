@@ -52,7 +52,8 @@ def public_methods(cls):
 def test_type_checkers_see_the_same_public_names_in_the_same_homes_as_programs():
     (block,) = [node for node in ast.parse(inspect.getsource(tune)).body if isinstance(node, ast.If)]
     seen = {alias.name: node.module for node in block.body for alias in node.names}
-    assert seen == tune._HOME | dict.fromkeys(tune._ROOMS, "poptune")
+    homes = {name: f"poptune.{home}" for home, names in tune._NAMES_BY_HOME.items() for name in names.split()}
+    assert seen == homes | dict.fromkeys(tune._ROOMS, "poptune")
     assert set(seen) | {"__version__"} == set(tune.__all__)
     assert set(tune.__all__) <= set(dir(tune))
 

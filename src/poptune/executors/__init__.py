@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from poptune.lazy import exports
 
 if TYPE_CHECKING:
     from poptune.executors.base import Executor, Workers
@@ -14,18 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Executor", "InlineExecutor", "ProcessExecutor", "RayExecutor", "Workers", "preload"]
 
-_HOME = {
-    "Executor": "base",
-    "InlineExecutor": "inline",
-    "ProcessExecutor": "processes",
-    "RayExecutor": "distributed",
-    "Workers": "base",
-    "preload": "preloading",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    return value
+__getattr__ = exports(
+    __name__,
+    {
+        "base": "Executor Workers",
+        "distributed": "RayExecutor",
+        "inline": "InlineExecutor",
+        "preloading": "preload",
+        "processes": "ProcessExecutor",
+    },
+)

@@ -3,24 +3,31 @@
 `locations` tells a folder from a remote URL, and names the local folder that stands for one. `remote` is the
 remote folder, and the one place that knows fsspec; `trouble` is what can go wrong there, and `retry` what is
 done about it. `transfers` brings single checkpoints there and back, `stores` is that as checkpoint stores,
-and `lock` lets one controller at a time work on a remote experiment.
+and `lock` lets one controller at a time work on a remote experiment. They are imported when they are asked
+for: a worker of a run in a folder needs but `opening`, which finds the store.
 """
 
 from __future__ import annotations
 
-from poptune.storage.locations import (
-    Origin,
-    experiment_mirror,
-    join,
-    local_path,
-    origin,
-    reading_copy,
-    remote_url,
-    split,
-)
-from poptune.storage.remote import Remote, open_remote
-from poptune.storage.stores import FetchingStore, UploadingStore, open_store
-from poptune.storage.trouble import MissingObjectError, RemoteError
+from typing import TYPE_CHECKING
+
+from poptune.lazy import exports
+
+if TYPE_CHECKING:
+    from poptune.storage.locations import (
+        Origin,
+        experiment_mirror,
+        join,
+        local_path,
+        origin,
+        reading_copy,
+        remote_url,
+        split,
+    )
+    from poptune.storage.opening import open_store
+    from poptune.storage.remote import Remote, open_remote
+    from poptune.storage.stores import FetchingStore, UploadingStore
+    from poptune.storage.trouble import MissingObjectError, RemoteError
 
 __all__ = [
     "FetchingStore",
@@ -39,3 +46,14 @@ __all__ = [
     "remote_url",
     "split",
 ]
+
+__getattr__ = exports(
+    __name__,
+    {
+        "locations": "Origin experiment_mirror join local_path origin reading_copy remote_url split",
+        "opening": "open_store",
+        "remote": "Remote open_remote",
+        "stores": "FetchingStore UploadingStore",
+        "trouble": "MissingObjectError RemoteError",
+    },
+)

@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from poptune.checkpoints import Checkpoint, CheckpointStore, DirectoryStore, StoredCheckpoint
+from poptune.checkpoints import Checkpoint, DirectoryStore, StoredCheckpoint
 from poptune.checkpoints.manifest import MANIFEST_NAME
 from poptune.errors import CheckpointError, CorruptCheckpointError
-from poptune.storage.remote import Remote, open_remote, patiently, read_or_none
+from poptune.storage.remote import Remote, patiently, read_or_none
 from poptune.storage.retry import persistently
 from poptune.storage.transfers import (
     checkpoints_in,
@@ -27,21 +27,6 @@ if TYPE_CHECKING:
     from poptune.types import CheckpointId
 
 _UPLOAD_PATIENCE_S = 600.0
-
-
-def open_store(root: Path, remote: str = "", *, uploads: bool = False) -> CheckpointStore:
-    """Return the store of an experiment's checkpoints.
-
-    Args:
-        root: The experiment's folder on this machine.
-        remote: The URL of its remote folder; empty if it has none.
-        uploads: Whether this process brings there what it saves, because the controller, which does that for
-            everybody on its own machine, cannot see this folder.
-    """
-    if not remote:
-        return DirectoryStore(root)
-    fetching = FetchingStore(root, lambda: open_remote(remote))
-    return UploadingStore(root, open_remote(remote)) if uploads else fetching
 
 
 @final

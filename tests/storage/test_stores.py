@@ -175,6 +175,17 @@ def test_a_damaged_checkpoint_is_mended_from_its_whole_copy(mirrored, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["trial"]
 
 
+@pytest.mark.parametrize("left", [b"", None])
+def test_a_checkpoint_whose_manifest_is_torn_or_gone_is_mended_too(mirrored, tmp_path, left):
+    manifest = tmp_path / MANIFEST
+    if left is None:
+        manifest.unlink()
+    else:
+        manifest.write_bytes(left)
+    assert mirrored.mend(PATH)
+    mirrored.open(PATH).verify()
+
+
 def test_a_checkpoint_that_is_not_there_whole_is_not_mended(mirrored, tmp_path, remote):
     remote.write(f"{PATH}/state.safetensors", b"another")
     assert not mirrored.mend(PATH)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from poptune.checkpoints import Checkpoint, DirectoryStore, StoredCheckpoint
-from poptune.checkpoints.manifest import MANIFEST_NAME
+from poptune.checkpoints.manifest import MANIFEST_NAME, read_manifest
 from poptune.errors import CheckpointError, CorruptCheckpointError
 from poptune.storage.remote import Remote, patiently, read_or_none
 from poptune.storage.retry import persistently
@@ -86,10 +86,10 @@ class FetchingStore:
         Raises:
             CheckpointError: The storage fails.
         """
-        remote, manifest = self._opened(), self._root / relative_path / MANIFEST_NAME
+        remote, folder = self._opened(), self._root / relative_path
         with _as_checkpoint_error(), tempfile.TemporaryDirectory(prefix=".tmp-", dir=self._root) as aside:
             there = patiently(lambda: read_or_none(remote, manifest_of(relative_path)))
-            if not manifest.is_file() or manifest.read_bytes() != there:
+            if there is None or _is_of_another_save(folder, there):
                 return False
             try:
                 patiently(lambda: download_checkpoint(remote, Path(aside), relative_path))
@@ -97,7 +97,8 @@ class FetchingStore:
             except CorruptCheckpointError:
                 return False
             self._local.delete(relative_path)
-            Path(aside, relative_path).rename(self._root / relative_path)
+            folder.parent.mkdir(exist_ok=True)
+            Path(aside, relative_path).rename(folder)
         return True
 
     def _opened(self) -> Remote:
@@ -182,6 +183,14 @@ class UploadingStore:
             for path in leftovers:
                 patiently(partial(delete_checkpoint, self._remote, path))
         return sorted(leftovers | set(self._local.sweep(known)))
+
+
+def _is_of_another_save(folder: Path, manifest: bytes) -> bool:
+    """Whether the manifest in a folder is whole, and is not this one."""
+    try:
+        return read_manifest(folder) is not None and (folder / MANIFEST_NAME).read_bytes() != manifest
+    except CorruptCheckpointError:
+        return False
 
 
 @contextlib.contextmanager

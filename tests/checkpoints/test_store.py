@@ -137,6 +137,20 @@ def test_sync_reaches_every_file_and_folder(store: DirectoryStore, tmp_path: Pat
     assert set(synced) == expected
 
 
+def test_a_file_that_goes_while_it_is_synced_is_damage_and_no_trouble_of_the_disk(
+    store: DirectoryStore, tmp_path: Path, monkeypatch
+) -> None:
+    path = save(store)
+
+    def fsync(_: int) -> None:
+        for file in (tmp_path / path).iterdir():
+            file.unlink()
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(CorruptCheckpointError, match="must have the file .* but it is missing"):
+        store.sync(path)
+
+
 def test_syncing_what_was_deleted_says_so(store: DirectoryStore) -> None:
     with pytest.raises(CheckpointError, match="deleted"):
         store.sync("trial/checkpoint_000001")

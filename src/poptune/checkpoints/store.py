@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, final
 
 from poptune.checkpoints.checkpoint import Checkpoint
-from poptune.checkpoints.manifest import MANIFEST_NAME, deleted
+from poptune.checkpoints.manifest import MANIFEST_NAME, deleted, missing_file
 from poptune.errors import CheckpointError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -152,6 +152,8 @@ class DirectoryStore:
                     _sync(path)
             _sync(checkpoint.parent)
             _sync(self._root)
+        except FileNotFoundError as error:  # somebody removes it at this moment
+            raise missing_file(Path(error.filename).name, checkpoint) from error
         except OSError as error:
             raise CheckpointError(
                 f"Checkpoint {checkpoint} must be brought to the disk, but the system says: "

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,3 +38,20 @@ def test_junk_without_line_breaks_is_cut():
     got = [line for _ in range(5) for line in lines.add(b"\xff" * 2**16)] + lines.finish()
     assert "".join(got) == "\ufffd" * (5 * 2**16)
     assert len(got) > 1
+
+
+def test_what_is_printed_into_a_pipe_is_there_after_each_line():
+    code = """
+import os, sys
+from poptune.runtime.printed import print_by_lines
+sys.stderr = None
+print_by_lines()
+print("a whole line")
+print("no end", end="")
+os._exit(0)
+"""
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, env=buffered
+    )
+    assert run.stdout == "a whole line\n"

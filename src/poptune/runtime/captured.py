@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import sys
 
-from poptune.runtime.printed import Lines
+from poptune.runtime.printed import Lines, print_by_lines
 
 STREAMS = {"stdout": 1, "stderr": 2}
 _READ_BYTES = 65536
@@ -24,9 +23,7 @@ class Captured:
         self._before: dict[str, int] = {}
         self._ends: dict[str, int] = {}
         self._lines = {name: Lines() for name in STREAMS}
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(AttributeError):  # a program may have replaced it
-                stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        print_by_lines()
         for name, descriptor in STREAMS.items():
             self._before[name] = os.dup(descriptor)
             self._ends[name], theirs = os.pipe()

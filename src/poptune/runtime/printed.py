@@ -1,8 +1,18 @@
-"""Cuts what a process prints into lines, as a terminal would show them."""
+"""What a process prints, in lines: written line by line, and cut into lines as a terminal would show them."""
 
 from __future__ import annotations
 
+import io
+import sys
+
 _LONGEST_LINE_BYTES = 1 << 16
+
+
+def print_by_lines() -> None:
+    """Have this process write what it prints after each line, also where that goes into a pipe."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a program may have replaced it
+            stream.reconfigure(line_buffering=True)
 
 
 class Lines:

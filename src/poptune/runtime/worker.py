@@ -24,6 +24,7 @@ import cloudpickle
 import msgspec
 
 from poptune.runtime import shared
+from poptune.runtime.printed import print_by_lines
 from poptune.runtime.protocol import (
     Assignment,
     Channel,
@@ -148,9 +149,7 @@ def main(line: socket.socket) -> NoReturn:
 def _work(line: socket.socket) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError):
-            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    print_by_lines()
     first = receive_frame(line, descriptors=1)
     if first is None:
         return

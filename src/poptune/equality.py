@@ -1,0 +1,146 @@
+"""Whether two values of a config are the same, whatever they are: numbers, tensors, frames, functions, objects.
+
+A value of a user's may compare element by element, compare as never equal, or not compare at all; and what was
+pickled and opened again is another object than before. So one careful :func:`same` serves all of the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Set
+from numbers import Number
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+_Pairs = dict[tuple[int, int], tuple[object, object]]
+"""What is being compared further out, so that values that hold themselves come to an end; held, so that no
+other value gets its address."""
+_FUNCTION = ("__code__", "__module__", "__qualname__", "__defaults__", "__kwdefaults__", "__closure__")
+_CODE = ("co_name", "co_code", "co_consts", "co_names", "co_varnames", "co_freevars", "co_argcount")
+"""Two lambdas of one line share their name: what tells them apart is what they do."""
+_COPYING = 4
+"""The protocol of pickle by which objects are taken apart."""
+
+
+def same(one: object, other: object) -> bool:
+    """Return whether two values mean the same; NaN is the same as NaN, and True is not 1.
+
+    - Arrays, tensors and frames: the same shape, type of numbers and content.
+    - Functions and methods: the same name, code, defaults and captured values, also after pickling.
+    - Classes and modules: the same name.
+    - Dicts, lists, tuples, sets: member by member.
+    - All else: as it compares itself; where it does not, by what it would be copied from.
+
+    Nothing that a value raises on being compared reaches the caller.
+
+    Example:
+        >>> same([1, float("nan")], [1, float("nan")])
+        True
+        >>> same(True, 1)
+        False
+    """
+    return _same(one, other, {})
+
+
+def index_of(value: object, values: Iterable[object]) -> int | None:
+    """Return the place of the first of some values that is the same as this one, or None.
+
+    Example:
+        >>> index_of("tanh", ["relu", "tanh"])
+        1
+    """
+    return next((place for place, each in enumerate(values) if same(each, value)), None)
+
+
+def _same(one: Any, other: Any, pairs: _Pairs) -> bool:
+    if one is other:
+        return True
+    if isinstance(one, bool) is not isinstance(other, bool):
+        return False
+    pair = (id(one), id(other))
+    if pair in pairs:
+        return True
+    pairs[pair] = one, other
+    try:
+        if isinstance(one, Number) and isinstance(other, Number):
+            return bool(one == other) or (_is_nan(one) and _is_nan(other))
+        return _same_class(type(one), type(other)) and _compare(one)(one, other, pairs)
+    except Exception:  # noqa: BLE001 - comparing may be the value's own code
+        return False
+
+
+def _is_nan(value: Any) -> bool:
+    return bool(value != value)  # noqa: PLR0124 - true of NaN alone, also of a complex one
+
+
+def _same_class(one: type, other: type) -> bool:
+    return one is other or (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
+
+
+def _compare(value: Any) -> Callable[[Any, Any, _Pairs], bool]:
+    """Return how values of this kind are compared with others of the same class."""
+    match value:
+        case Mapping():
+            return _same_mapping
+        case list() | tuple():
+            return _same_members
+        case Set():
+            return _same_set
+        case FunctionType():
+            return _same_parts_named(*_FUNCTION)
+        case MethodType():
+            return _same_parts_named("__func__", "__self__")
+        case BuiltinFunctionType():
+            return _same_parts_named("__qualname__", "__self__")
+        case CodeType():
+            return _same_parts_named(*_CODE)
+        case CellType():
+            return _same_parts_named("cell_contents")
+        case ModuleType():
+            return _same_parts_named("__name__")
+        case type():
+            return lambda one, other, _: _same_class(one, other)
+    if callable(getattr(value, "equals", None)):  # frames, series and indices
+        return lambda one, other, _: bool(one.equals(other))
+    return _same_array if hasattr(value, "shape") and hasattr(value, "dtype") else _same_object
+
+
+def _same_mapping(one: Mapping[Any, Any], other: Mapping[Any, Any], pairs: _Pairs) -> bool:
+    return len(one) == len(other) and all(
+        key in other and _same(value, other[key], pairs) for key, value in one.items()
+    )
+
+
+def _same_members(one: Any, other: Any, pairs: _Pairs) -> bool:
+    return len(one) == len(other) and all(
+        _same(mine, its, pairs) for mine, its in zip(one, other, strict=True)
+    )
+
+
+def _same_set(one: Set[Any], other: Set[Any], _: _Pairs) -> bool:
+    return len(one) == len(other) and (
+        one == other or all(index_of(member, other) is not None for member in one)
+    )
+
+
+def _same_parts_named(*names: str) -> Callable[[Any, Any, _Pairs], bool]:
+    return lambda one, other, pairs: all(
+        _same(getattr(one, name), getattr(other, name), pairs) for name in names
+    )
+
+
+def _same_array(one: Any, other: Any, _: _Pairs) -> bool:
+    """Arrays and tensors of any library, told by what they offer, so that none is imported."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    return bool(((one == other) | ((one != one) & (other != other))).all())  # noqa: PLR0124 - NaN
+
+
+def _same_object(one: Any, other: Any, pairs: _Pairs) -> bool:
+    """Objects that compare are asked; those that do not, or not as one truth, are taken apart."""
+    if any("__eq__" in vars(base) for base in type(one).__mro__[:-1]):
+        try:
+            if one == other:
+                return True
+        except Exception:  # noqa: BLE001 - such as a dataclass that holds an array
+            pass
+    return _same(one.__reduce_ex__(_COPYING), other.__reduce_ex__(_COPYING), pairs)

@@ -1,12 +1,14 @@
-"""Whether two values of a config are the same, whatever they are: numbers, tensors, frames, functions, objects.
+"""Whether two values of a config are the same, whatever they are: numbers, tensors, functions, objects.
 
-A value of a user's may compare element by element, compare as never equal, or not compare at all; and what was
-pickled and opened again is another object than before. So one careful :func:`same` serves all of the package.
+A value of a user's may compare element by element, compare as never equal, or not compare at all; and what
+was pickled and opened again is another object than before. So one careful :func:`same` serves everybody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from numbers import Number
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -76,14 +78,14 @@ def _same_class(one: type, other: type) -> bool:
     return one is other or (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
 
 
-def _compare(value: Any) -> Callable[[Any, Any, _Pairs], bool]:
+def _compare(value: Any) -> Callable[[Any, Any, _Pairs], bool]:  # noqa: C901 - a case for each kind
     """Return how values of this kind are compared with others of the same class."""
     match value:
         case Mapping():
             return _same_mapping
         case list() | tuple():
             return _same_members
-        case Set():
+        case AbstractSet():
             return _same_set
         case FunctionType():
             return _same_parts_named(*_FUNCTION)
@@ -116,7 +118,7 @@ def _same_members(one: Any, other: Any, pairs: _Pairs) -> bool:
     )
 
 
-def _same_set(one: Set[Any], other: Set[Any], _: _Pairs) -> bool:
+def _same_set(one: AbstractSet[Any], other: AbstractSet[Any], _: _Pairs) -> bool:
     return len(one) == len(other) and (
         one == other or all(index_of(member, other) is not None for member in one)
     )
@@ -138,9 +140,7 @@ def _same_array(one: Any, other: Any, _: _Pairs) -> bool:
 def _same_object(one: Any, other: Any, pairs: _Pairs) -> bool:
     """Objects that compare are asked; those that do not, or not as one truth, are taken apart."""
     if any("__eq__" in vars(base) for base in type(one).__mro__[:-1]):
-        try:
+        with contextlib.suppress(Exception):  # such as a dataclass that holds an array
             if one == other:
                 return True
-        except Exception:  # noqa: BLE001 - such as a dataclass that holds an array
-            pass
     return _same(one.__reduce_ex__(_COPYING), other.__reduce_ex__(_COPYING), pairs)

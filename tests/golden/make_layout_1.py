@@ -1,4 +1,4 @@
-"""Made with poptune 0.1 at commit 5884f13 (layout 1: checkpoints in the trials' folders)."""
+"""What has made the folder layout_1, with the poptune of commit 5884f13: checkpoints in the trials' folders."""
 
 import poptune as tune
 from poptune.schedulers import PopulationBasedTraining
@@ -19,22 +19,25 @@ def train(config):
 
 
 if __name__ == "__main__":
-    import sys
-
-    space = {"lr": tune.uniform(0, 1), "net": {"width": tune.choice([8, 16])}, "activation": relu}
-    scheduler = PopulationBasedTraining(
-        time_attr="training_iteration",
-        perturbation_interval=2,
-        synch=True,
-        hyperparam_mutations={"lr": tune.uniform(0, 1)},
-    )
+    lr = tune.uniform(0, 1)
     tune.Tuner(
         train,
-        param_space=space,
-        tune_config=tune.TuneConfig(metric="score", mode="max", num_samples=4, scheduler=scheduler, seed=3),
+        param_space={"lr": lr, "net": {"width": tune.choice([8, 16])}, "activation": relu},
+        tune_config=tune.TuneConfig(
+            metric="score",
+            mode="max",
+            num_samples=4,
+            seed=3,
+            scheduler=PopulationBasedTraining(
+                time_attr="training_iteration",
+                perturbation_interval=2,
+                synch=True,
+                hyperparam_mutations={"lr": lr},
+            ),
+        ),
         run_config=tune.RunConfig(
-            name=sys.argv[1],
-            storage_path="/tmp/golden",
+            name="layout_1",
+            storage_path=".",
             verbose=0,
             stop={"training_iteration": 6},
             loggers=["csv", "json"],

@@ -202,7 +202,8 @@ def test_a_trial_that_falls_back_to_the_age_of_one_in_line_still_lets_it_go_firs
 
 def _copied(drive: Driver, index: int) -> dict[str, Any]:
     trial = drive[index]
-    return {"config": trial.config, "checkpoint": trial.checkpoint, "resident": True}
+    copied = {"config": trial.config, "donor_config": trial.donor_config, "checkpoint": trial.checkpoint}
+    return {**copied, "resident": True}
 
 
 def test_an_exploit_enters_the_code_anew_in_its_own_worker_from_the_donors_checkpoint() -> None:
@@ -217,6 +218,7 @@ def test_an_exploit_enters_the_code_anew_in_its_own_worker_from_the_donors_check
             1,
             incarnation=1,
             config={"lr": 0.0, "explored": True},
+            donor_config={"lr": 0.0},
             checkpoint=donated,
             until=5,
             next_save=3,
@@ -250,6 +252,7 @@ def test_a_barrier_opens_only_when_all_have_arrived() -> None:
             0,
             incarnation=1,
             config={"lr": 2.0, "explored": True},
+            donor_config={"lr": 2.0},
             checkpoint=drive[2].checkpoint,
             until=4,
             next_save=3,
@@ -634,6 +637,7 @@ def test_a_resume_repeats_no_decision() -> None:
         1,
         incarnation=2,
         config=config,
+        donor_config={"lr": 0.0},
         checkpoint=drive[0].checkpoint,
         until=4,
         next_save=3,

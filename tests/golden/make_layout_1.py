@@ -1,4 +1,4 @@
-"""What has made the folder layout_1, with the poptune of commit 5884f13: checkpoints in the trials' folders."""
+"""What made the folder layout_1, with the poptune of commit 5884f13: checkpoints lie with their trials."""
 
 import poptune as tune
 from poptune.schedulers import PopulationBasedTraining

@@ -86,7 +86,7 @@ def test_an_exploit_loads_the_donors_optimizer_and_changes_its_hyperparameters(n
         if rank() == 0:
             model[0].weight.data.zero_()
         optimizer = build(model.parameters(), config)
-        for step in tune.steps(config, model=model, optimizer=bind(optimizer, *config.plain())):
+        for step in tune.steps(config, model=model, optimizer=bind(optimizer, *config)):
             train_one(model, optimizer, step)
             weights[rank(), step] = model[2].weight.detach().clone()
             tune.report({"rank": rank()})
@@ -275,12 +275,12 @@ def test_a_value_that_is_undone_within_an_iteration_is_named():
     bound = begun(optimizer, {"momentum": 0.5}, "momentum")
     optimizer.param_groups[0]["momentum"] = 0.9
     with pytest.raises(tune.TrainableError, match="'momentum'.*has 0.9 after 0.5 was written"):
-        bound.check({"momentum": 0.5})
+        bound.check({"momentum": 0.5}, lambda _: False)
     optimizer = sgd(lr=0.1)
     bound = begun(optimizer, {"lr": 0.1}, "lr", scheduler=lrs.StepLR(optimizer, 2))
     optimizer.param_groups[0]["initial_lr"] = 0.2
     with pytest.raises(tune.TrainableError, match=r"'lr'.*for \[0.2\] after \[0.1\]"):
-        bound.check({"lr": 0.1})
+        bound.check({"lr": 0.1}, lambda _: False)
 
 
 @pytest.mark.parametrize(
@@ -361,3 +361,31 @@ def test_a_compiled_model_stays_compiled(tmp_path):
 
     exploit_once(train, {"lr": 0.1}, tmp_path)
     assert after[0, INTERVAL] == after[0, 5] > 0
+
+
+def test_a_rate_that_the_loop_sets_from_a_value_of_before_it_is_named(tmp_path):
+    def train(config):
+        model = a_model()
+        base = config["lr"]
+        optimizer = torch.optim.SGD(model.parameters(), lr=base)
+        for step in tune.steps(config, model=model, optimizer=bind(optimizer, "lr")):
+            for group in optimizer.param_groups:
+                group["lr"] = base * 0.99**step
+            train_one(model, optimizer, step)
+            tune.report({"rank": rank()})
+
+    with pytest.raises(AssertionError, match="leave the rate to a learning-rate scheduler"):
+        exploit_once(train, {"lr": 0.1}, tmp_path)
+
+
+def test_a_rate_that_the_loop_sets_from_the_config_is_its_own_affair(tmp_path):
+    def train(config):
+        model = a_model()
+        optimizer = torch.optim.SGD(model.parameters(), lr=config["lr"])
+        for step in tune.steps(config, model=model, optimizer=bind(optimizer, "lr")):
+            for group in optimizer.param_groups:
+                group["lr"] = config["lr"] * 0.99**step
+            train_one(model, optimizer, step)
+            tune.report({"rank": rank()})
+
+    exploit_once(train, {"lr": 0.1}, tmp_path)

@@ -109,8 +109,6 @@ class SkeletonWriter:
             item = value.item()
             if type(item) in _SCALAR_WRITERS:  # a longdouble's item is a longdouble
                 return {"$numpy": [value.dtype.name, _SCALAR_WRITERS[type(item)](item)]}
-        if isinstance(value, dict) and (plain := value.__reduce_ex__(2))[0] is dict:
-            return self._write_value(plain[1][0], place)  # as our configs, which say so by how they pickle
         return self._write_leaf(value, place)
 
     def _write_items(self, values: Any, place: Place, keys: Sequence[str] | None = None) -> list[Json]:

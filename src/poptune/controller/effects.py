@@ -56,6 +56,7 @@ class Effects:
             folder=spec.folder,
             incarnation=start.incarnation,
             config=ship_config(start.config),
+            donor_config=b"" if start.donor_config is None else ship_config(start.donor_config),
             checkpoint=checkpoint.path if checkpoint else None,
             iteration=checkpoint.iteration if checkpoint else 0,
             age=checkpoint.age if checkpoint else 0.0,

@@ -21,6 +21,8 @@ class Start(Struct, frozen=True, kw_only=True):
     until: float | None
     next_save: int
     """Number of the trial's next checkpoint."""
+    donor_config: Config | None = None
+    """What the checkpoint was trained with, if ``config`` is new with it."""
     resident: bool
     """Whether the trial is suspended in a worker now, and goes on from ``checkpoint`` there."""
 

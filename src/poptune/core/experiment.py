@@ -365,6 +365,7 @@ class Experiment:
             incarnation=trial.incarnation,
             config=trial.config,
             checkpoint=trial.checkpoint,
+            donor_config=trial.donor_config,
             until=trial.run.until,
             next_save=trial.saves + 1,
             resident=resident,

@@ -108,6 +108,8 @@ class Trial:
     arrived: bool = False
     """Whether it has reached its milestone and awaits the decision."""
     donor: TrialId | None = None
+    donor_config: Config | None = None
+    """What the state was trained with that it has loaded for another config, and not reported from yet."""
     superseded: list[tuple[int, int]] = field(default_factory=list)
     """Ranges (first, last) of reports that a restart made void."""
     error: str = ""
@@ -196,6 +198,7 @@ class Population:
     def _report(self, event: Reported) -> None:
         trial, metrics = self._by_id[event.trial], event.metrics
         trial.reports += 1
+        trial.donor_config = None
         trial.iteration = event.iteration
         trial.metrics = metrics
         trial.age = _number(value_at(metrics, self._time_attr), default=trial.age)
@@ -245,6 +248,7 @@ class Population:
             self._load(trial, decision.source.checkpoint)
             trial.incarnation += 1
             trial.reports_at_load = trial.reports
+            trial.donor_config = decision.facts.get("donor_config")
             if decision.donor is not None:
                 trial.donor = decision.donor
                 trial.exploits += 1

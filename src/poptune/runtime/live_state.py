@@ -8,9 +8,11 @@ from typing import Any, Protocol, runtime_checkable
 
 from poptune.checkpoints import Checkpoint
 from poptune.errors import TrainableError
-from poptune.runtime.configs import Reads, WatchedConfig, changed_paths, plain_part
+from poptune.runtime.configs import become, changed_paths, plain_part
+from poptune.runtime.reads import LoopReads, Span, frame_of_user
 from poptune.runtime.session import Session
-from poptune.runtime.states import BoundState
+from poptune.runtime.states import BoundState, StateRef
+from poptune.types import Config
 
 OURS = "poptune"
 """The key of a checkpoint under which stands what is not the user's."""
@@ -30,19 +32,28 @@ class Stateful(Protocol):
 
 
 class LiveState:
-    """The objects of one loop, between its session and the states that are saved and loaded."""
+    """The objects of one loop, between its session and the states that are saved and loaded.
 
-    def __init__(self, session: Session, config: WatchedConfig, state: Mapping[str, Stateful]) -> None:
+    Args:
+        session: The running trial's.
+        config: The very dict that the training function was given.
+        state: The objects, by their names.
+        reads: What the loop's code reads of the config.
+    """
+
+    __slots__ = ("_adopted", "_bound", "_config", "_exploited_at", "_last", "_reads", "_session", "_state",
+                 "_unproven")  # fmt: skip
+
+    def __init__(
+        self, session: Session, config: Config, state: Mapping[str, Stateful], reads: LoopReads
+    ) -> None:
         self._session = session
         self._config = config
         self._state = state
+        self._reads = reads
         self._bound = [value for value in state.values() if isinstance(value, BoundState)]
         self._adopted = session.config
         """What the session's config was when `config` became it; that may hold more of the user's own."""
-        self._reads_before = Reads()
-        """What building the objects has read, so that these follow from it."""
-        self._reads_within = Reads()
-        """What the loop has read, before the last exploit."""
         self._unproven: list[str] | None = None
         """What the last exploit has mutated and is not bound, until one iteration has passed."""
         self._exploited_at = 0
@@ -57,7 +68,6 @@ class LiveState:
         if checkpoint is not None:
             self._load(checkpoint.to_dict())
             self._write_bound()
-        self._config.reads.move_to(self._reads_before)
         self._session.hold(self)
         self._session.before_report = self.check_report
 
@@ -85,7 +95,7 @@ class LiveState:
                 "put all its metrics into one report()"
             )
         if self._unproven is not None:
-            self._check_effect(self._unproven)
+            self._check_effect(self._unproven, self._reads.span_of_call(frame_of_user()))
             self._unproven = None
 
     def end_iteration(self) -> None:
@@ -112,7 +122,6 @@ class LiveState:
         if checkpoint is None:
             return False
         old, new = self._adopted, self._session.config
-        self._config.reads.move_to(self._reads_within)
         written = {path for bound in self._bound for path in bound.config_paths}
         changed = [path for path in changed_paths(old, new) if path not in written]
         try:
@@ -124,9 +133,8 @@ class LiveState:
         except Exception:  # noqa: BLE001 - what is no matter of other objects is raised again on entering
             return False
         self._adopted = new
-        self._config.become(old, new)
+        become(self._config, old, new)
         self._write_bound()
-        self._config.reads.move_to(Reads())
         self._unproven = [path for path in changed if path in mutated]
         self._exploited_at = self._session.iteration
         self._last = self._session.iteration - 1
@@ -134,7 +142,7 @@ class LiveState:
 
     def _is_built_in(self, path: str) -> bool:
         """Whether a value had its effect on building the objects: with another, they would be others."""
-        return self._reads_before.has(path) and not self._reads_within.has(path)
+        return self._reads.before(path) and not self._reads.within(path)
 
     def _load(self, loaded: dict[str, Any]) -> None:
         if loaded.pop(OURS, None) is None:
@@ -154,28 +162,63 @@ class LiveState:
                 )
                 + ": name the same states as the code that saved it, or start a new experiment"
             )
+        shared = list(_held_by_others(self._state))
         for name, value in self._state.items():
             try:
                 value.load_state_dict(loaded[name])
             except Exception as error:
                 error.add_note(f"This happened while steps() restored the state {name!r}.")
                 raise
+        for reference, holder, attribute in shared:
+            reference.value = getattr(_content(holder), attribute)
 
     def _write_bound(self) -> None:
         for bound in self._bound:
             bound.write(self._config)
 
-    def _check_effect(self, changed: list[str]) -> None:
-        ignored = [path for path in changed if not self._config.reads.has(path)]
+    def _check_effect(self, changed: list[str], report: Span | None) -> None:
+        """Raise if something that the last exploit has changed was used by nobody.
+
+        Args:
+            changed: The dotted paths.
+            report: Where the call of report() stands: what is read for it alone has no effect.
+        """
+        ignored = [path for path in changed if not self._reads.anywhere(path, report=report)]
         if ignored:
-            names = ", ".join(map(repr, ignored))
-            words = ", ".join(
-                f'{path.rpartition(".")[2]}="{path}"' if "." in path else f'"{path}"' for path in ignored
-            )
-            raise TrainableError(
-                f"Every hyperparameter that an exploit changes must have an effect, but {names} changed at "
-                f"iteration {self._exploited_at} and was neither bound nor read from config in the iteration "
-                f"after: read it within the loop, where it is used, or bind it: bind(optimizer, {words})"
-            )
+            raise TrainableError(self._not_used(ignored))
         for bound in self._bound:
-            bound.check(self._config)
+            bound.check(self._config, lambda path: self._reads.anywhere(path, report=report))
+        if stale := self._session.stale_hyperparameters():
+            raise TrainableError(stale)
+
+    def _not_used(self, ignored: list[str]) -> str:
+        names = ", ".join(map(repr, ignored))
+        words = ", ".join(
+            f'{path.rpartition(".")[2]}="{path}"' if "." in path else f'"{path}"' for path in ignored
+        )
+        return (
+            f"Every hyperparameter that an exploit changes must have an effect, but {names} changed at "
+            f"iteration {self._exploited_at} and nothing in the loop uses it (reading it for the report does "
+            "not count): read it within the loop, where it is used, or bind it to what has it: "
+            f"tune.bind(optimizer, {words}), which works with any object that has such an attribute"
+        )
+
+
+def _held_by_others(state: Mapping[str, Stateful]) -> Iterator[tuple[StateRef[Any], Stateful, str]]:
+    """Yield the references to objects that another state holds as an attribute of its own.
+
+    After a restore they must refer to what that one holds then, as they did when they were made: what was
+    pickled by an object's own rules is a copy of its own otherwise, which nobody uses.
+    """
+    for reference in state.values():
+        if not isinstance(reference, StateRef) or not hasattr(reference.value, "__dict__"):
+            continue
+        for holder in state.values():
+            attributes = getattr(_content(holder), "__dict__", {})
+            for name, value in attributes.items() if holder is not reference else ():
+                if value is reference.value:
+                    yield reference, holder, name
+
+
+def _content(state: Stateful) -> Any:
+    return state.value if isinstance(state, StateRef) else state

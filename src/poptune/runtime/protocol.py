@@ -51,6 +51,8 @@ class Assignment(Struct, frozen=True, kw_only=True, tag="assign"):
     time_total_s: float
     until: float | None
     next_save: int
+    donor_config: bytes = b""
+    """Pickled: what the state was trained with, if that is new with this config; else empty."""
     seed: int = 0
     """For the training code's own random numbers."""
 

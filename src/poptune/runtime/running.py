@@ -18,9 +18,8 @@ from typing import Any
 
 from poptune.checkpoints import Checkpoint
 from poptune.errors import CheckpointError, TrainableError
-from poptune.notices import warn
 from poptune.runtime import current
-from poptune.runtime.configs import WatchedConfig, changed_paths
+from poptune.runtime.configs import own_copy
 from poptune.runtime.protocol import Channel, Failed, Idle, Message, Returned
 from poptune.runtime.session import Restarted, Session, Unwinding
 from poptune.runtime.trainable import Prepared, Trainable
@@ -32,17 +31,14 @@ DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 def run_trial(prepared: Prepared, session: Session, channel: Channel) -> None:
     """Run a trial until this worker is free of it, and report how it ended."""
     before = _running_beside()
-    is_changed = False
     while True:
-        ending = _run_once(prepared, session, is_changed=is_changed)
+        ending = _run_once(prepared, session)
         restart = session.unwinding
         if restart is not None:
             restart.__traceback__ = None  # or else it keeps alive all that the code had
         clean = not _leftovers(before)
         if isinstance(restart, Restarted) and clean:
-            before_exploit = session.config
             session.adopt(restart.assignment)
-            is_changed = any(changed_paths(before_exploit, session.config))
             continue
         if ending is not None:
             channel.send(ending)
@@ -50,20 +46,14 @@ def run_trial(prepared: Prepared, session: Session, channel: Channel) -> None:
         return
 
 
-def _run_once(prepared: Prepared, session: Session, *, is_changed: bool) -> Message | None:
-    """Enter the code once; return what is to be said if it was not told to end.
-
-    Args:
-        prepared: The code.
-        session: What it speaks through.
-        is_changed: Whether it is entered anew with another config.
-    """
+def _run_once(prepared: Prepared, session: Session) -> Message | None:
+    """Enter the code once; return what is to be said if it was not told to end."""
     current.enter(session)
     try:
         if prepared.is_class:
             _train_object(prepared, session)
         else:
-            _call_function(prepared, session, is_changed=is_changed)
+            _call_function(prepared, session)
     except Unwinding:
         return None
     except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is that trial's failure
@@ -73,6 +63,8 @@ def _run_once(prepared: Prepared, session: Session, *, is_changed: bool) -> Mess
     finally:
         session.hold(None)  # a loop over steps() that was left by a break may be referred to somewhere
         session.before_report = None
+        session.given = None
+        session.stale_hyperparameters()
         current.enter(None)
     if session.unwinding is not None:
         return None
@@ -103,22 +95,10 @@ def is_of_the_disk(error: BaseException | None) -> bool:
     return isinstance(error, OSError) and error.errno in DISK_ERRORS
 
 
-def _call_function(prepared: Prepared, session: Session, *, is_changed: bool) -> None:
+def _call_function(prepared: Prepared, session: Session) -> None:
     """The function form, and the steps form, which begins as one."""
-    config = WatchedConfig(session.config)
-
-    def warn_if_unread(_: Checkpoint | None) -> None:
-        session.before_report = None
-        if not config.reads.any:
-            warn(
-                "The trial goes on from a copied state with changed hyperparameters, but the training "
-                "function has read nothing from its config: after restoring the checkpoint, set the "
-                "hyperparameters from config again, as the checkpoint brings those of its donor"
-            )
-
-    if is_changed:
-        session.before_report = warn_if_unread
-    prepared.call(config)
+    session.given = own_copy(session.config)
+    prepared.call(session.given)
 
 
 def _train_object(prepared: Prepared, session: Session) -> None:

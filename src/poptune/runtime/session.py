@@ -11,6 +11,7 @@ import cloudpickle
 
 from poptune.checkpoints import Checkpoint
 from poptune.errors import CheckpointError, CorruptCheckpointError, TrainableError
+from poptune.notices import warn
 from poptune.runtime.protocol import (
     Assignment,
     Channel,
@@ -23,6 +24,7 @@ from poptune.runtime.protocol import (
     Terms,
     Unwind,
 )
+from poptune.runtime.stale import StaleWatch, story_of
 from poptune.runtime.standing import Standing, host
 
 
@@ -76,12 +78,18 @@ class Session:
         self._in_place: InPlace | None = None
         self.before_report: Callable[[Checkpoint | None], None] | None = None
         """Told of each ``report()`` of the user's code, with its checkpoint; may refuse it."""
+        self.given: dict[str, Any] | None = None
+        """The very dict that the training function was called with."""
+        self._stale: StaleWatch | None = None
         self.adopt(assignment)
 
     def adopt(self, assignment: Assignment) -> None:
         """Stand where the assignment says, from now on."""
         self.assignment = assignment
         self.config: dict[str, Any] = cloudpickle.loads(assignment.config)
+        self.stale_hyperparameters()
+        if assignment.donor_config:
+            self._stale = StaleWatch(cloudpickle.loads(assignment.donor_config), self.config)
         self._standing = Standing(self.terms, assignment)
         self._host: dict[str, Any] | None = host()
         self._next_save = assignment.next_save
@@ -113,6 +121,11 @@ class Session:
     def iteration(self) -> int:
         """The last iteration that was reported along the lineage of the trial's state."""
         return self._standing.iteration
+
+    def stale_hyperparameters(self) -> str:
+        """Return what is to be said, once, of hyperparameters that a copied optimizer brought along."""
+        watch, self._stale = self._stale, None
+        return "" if watch is None else story_of(watch.end())
 
     def hold(self, code: InPlace | None) -> None:
         """Have this code asked for its state, and told of another one; ``None`` ends that."""
@@ -157,6 +170,8 @@ class Session:
         """
         if self._unwinding is not None:
             self._leave_again()
+        if self._stale is not None and (story := self.stale_hyperparameters()):
+            warn(story)
         while (order := self._channel.poll()) is not None:
             self._obey(order)
         standing, assignment = self._standing, self.assignment

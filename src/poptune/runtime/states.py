@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar, final
 
 from poptune.runtime import current
@@ -31,8 +31,13 @@ class BoundState(ABC):
         """Bring the present state to a config."""
 
     @abstractmethod
-    def check(self, config: Config) -> None:
-        """Raise if what was written is there no more, an iteration later."""
+    def check(self, config: Config, is_read: Callable[[str], bool]) -> None:
+        """Raise if what was written is there no more, an iteration later.
+
+        Args:
+            config: What was written.
+            is_read: Whether the loop reads the value at a dotted path, and so may have set it by itself.
+        """
 
     @abstractmethod
     def state_dict(self) -> Any:

@@ -6,8 +6,8 @@ from collections.abc import Generator, Mapping
 
 from poptune.errors import TrainableError
 from poptune.runtime import current
-from poptune.runtime.configs import WatchedConfig
 from poptune.runtime.live_state import OURS, LiveState, Stateful
+from poptune.runtime.reads import LoopReads, frame_of_user
 from poptune.runtime.session import Session
 from poptune.types import Config
 
@@ -45,7 +45,7 @@ def steps(config: Config, /, **state: Stateful) -> Generator[int]:
         TrainableError: Called outside a trial, or twice at a time; a state cannot be saved; the checkpoint
             has other states; an iteration reports not at all or twice, or reports a checkpoint; a
             hyperparameter that changed at an exploit is neither bound nor read from ``config`` in the
-            iteration that follows.
+            loop, the report aside; an optimizer of torch steps with the donor's value of one.
 
     Example:
         >>> import poptune as tune
@@ -57,7 +57,8 @@ def steps(config: Config, /, **state: Stateful) -> Generator[int]:
     """
     session = current.session("steps()")
     _check_state(state)
-    return _loop(LiveState(session, _watched(config), state), session)
+    given = _given(config, session)
+    return _loop(LiveState(session, given, state, LoopReads(frame_of_user(), given)), session)
 
 
 def _loop(live: LiveState, session: Session) -> Generator[int]:
@@ -76,8 +77,8 @@ def _loop(live: LiveState, session: Session) -> Generator[int]:
         live.leave()
 
 
-def _watched(config: object) -> WatchedConfig:
-    if isinstance(config, WatchedConfig):
+def _given(config: object, session: Session) -> Config:
+    if isinstance(config, dict) and config is session.given:
         return config
     raise TrainableError(
         "steps() changes the config in place at an exploit, so it must be given the very dict that the "

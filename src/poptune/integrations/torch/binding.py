@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
 from torch import Tensor
@@ -131,17 +131,26 @@ class BoundOptimizer(BoundState):
                 self._move_rates(setting.for_each_group(setting.wanted(config)))
             else:
                 setting.write(self._groups, setting.wanted(config))
-        self.check(config)
+        self.check(config, lambda _: True)
 
-    def check(self, config: Config) -> None:
-        """Read back what was written."""
+    def check(self, config: Config, is_read: Callable[[str], bool]) -> None:
+        """Read back what was written; a rate that the loop sets from the config is its own affair."""
         for setting in self._settings:
             if setting.name != "lr":
                 setting.check_taken(self._groups, setting.wanted(config))
-            elif not self._rates().are_for(self._bases):
+                continue
+            rates = self._rates()
+            if not rates.are_for(self._bases):
                 raise TrainableError(
-                    f"The optimizer must keep a new 'lr', but its schedule is for {self._rates().bases} "
+                    f"The optimizer must keep a new 'lr', but its schedule is for {rates.bases} "
                     f"after {self._bases} was written: leave its initial_lr alone"
+                )
+            if not rates.has_schedulers and not is_read(setting.path) and not rates.stand_at(self._bases):
+                raise TrainableError(
+                    f"The optimizer must keep a new 'lr', but it has {rates.present} after {self._bases} "
+                    f"was written: something sets it by itself, without reading {setting.path!r} there. "
+                    f'Have it read config["{setting.path}"] in the loop, or leave the rate to a '
+                    'learning-rate scheduler that is bound: bind(optimizer, "lr", scheduler=scheduler)'
                 )
 
     def _move_rates(self, targets: list[float]) -> None:

@@ -96,6 +96,15 @@ class LearningRates:
         return all(is_same(float(group.get("initial_lr", base)), base) for group, base in told)
 
     @property
+    def present(self) -> list[float]:
+        """The rate of each group now."""
+        return [float(group["lr"]) for group in self.groups]
+
+    def stand_at(self, rates: Sequence[float]) -> bool:
+        """Whether the groups have these rates now."""
+        return all(map(is_same, self.present, rates))
+
+    @property
     def named(self) -> list[float]:
         """All rates that code may have given by name: what is looked through for the config's value."""
         peaks = [rate for each in self._all() for rate in getattr(each, "max_lrs", ())]

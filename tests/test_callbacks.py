@@ -82,7 +82,7 @@ def test_a_hook_sees_the_trial_its_result_and_its_checkpoint(tmp_path):
     assert trial.local_path == results[0].path
     assert trial.config == {"lr": 1.0}
     assert trial.last_result["height"] == arguments["on_trial_result"]["result"]["height"] == 2.0
-    assert arguments["on_checkpoint"]["checkpoint"] == f"{results[0].path}/checkpoint_000002"
+    assert arguments["on_checkpoint"]["checkpoint"] == str(results[0].checkpoint.path)
     assert arguments["on_trial_result"]["trials"] == [trial]
 
 

@@ -70,7 +70,7 @@ def folder(tmp_path, mark):
         ),
     ).fit()
     folder = Path(results.experiment_path)
-    for path in [Layout(folder).objects, *folder.glob("*/checkpoint_*/objects.pkl")]:
+    for path in [Layout(folder).objects, *folder.glob("checkpoints/*/checkpoint_*/objects.pkl")]:
         path.write_bytes(pickle.dumps(Bomb(mark)))
     return folder
 
@@ -149,7 +149,7 @@ def test_a_journal_whose_checkpoint_lies_elsewhere_leads_nobody_there(folder, el
     copied = next(exploit.checkpoint for exploit in results.lineage.exploits)
     trial, _, name = copied.partition("/")
     place = next(result.path for result in results if result.trial_id == trial).rsplit("/", 1)[1]
-    change(folder, f'"path":"{place}/{name}"', f'"path":"{elsewhere}"')
+    change(folder, f'"path":"checkpoints/{place}/{name}"', f'"path":"{elsewhere}"')
     with pytest.raises(tune.JournalError, match="checkpoint .* has its folder at"):
         tune.ResultGrid.from_path(folder)
 

@@ -22,6 +22,7 @@ from poptune.core.population import Population, Trial
 from poptune.core.scheduler import Load
 from poptune.layout import Layout
 from poptune.notices import warn
+from poptune.places import checkpoint_path
 from poptune.types import Config, Metrics, TrialId, TrialStatus
 
 
@@ -201,7 +202,7 @@ class CallbackRunner:
                     if isinstance(decision.source, Load):
                         self._call("on_trial_restore", **step, trial=self._view(decision.trial, population))
             case Reported(trial=trial):
-                self._tell_result(event, self._view(trial, population), step)
+                self._tell_result(event, self._view(trial, population), step, population)
             case Restarted(trial=trial, cause="failure"):
                 self._call("on_trial_recover", **step, trial=self._view(trial, population))
             case Left(trial=trial, status=status):
@@ -211,14 +212,17 @@ class CallbackRunner:
             case _:
                 pass
 
-    def _tell_result(self, event: Reported, trial: CallbackTrial, step: Mapping[str, Any]) -> None:
+    def _tell_result(
+        self, event: Reported, trial: CallbackTrial, step: Mapping[str, Any], population: Population
+    ) -> None:
         if trial.trial_id not in self._started:
             self._started.add(trial.trial_id)
             self._call("on_trial_start", **step, trial=trial)
         self._call("on_trial_result", **step, trial=trial, result=dict(event.metrics))
         if event.checkpoint is not None:
             self._call("on_trial_save", **step, trial=trial)
-            folder = trial.path / f"checkpoint_{event.checkpoint:06d}"
+            path = checkpoint_path(population[event.trial].spec.checkpoints_folder, event.checkpoint)
+            folder = self._layout.root / path
             self._call("on_checkpoint", **step, trial=trial, checkpoint=str(folder))
 
     def _view(self, trial: TrialId, population: Population) -> CallbackTrial:

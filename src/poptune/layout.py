@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from poptune.errors import ExperimentError
+from poptune.places import CHECKPOINTS
 from poptune.types import TrialId
 
 _LONGEST_BYTES = 240
@@ -98,5 +99,5 @@ def problem_of_new_folder(name: str) -> str:
 def is_reserved(name: str) -> bool:
     """Whether a file of the experiment's own may have this name in its folder."""
     beside = name.removesuffix(".new").removesuffix("-journal").removesuffix("-wal").removesuffix("-shm")
-    ours = {"experiment.db", "experiment.lock", "objects.pkl", "pbt_global.txt"}
+    ours = {CHECKPOINTS, "experiment.db", "experiment.lock", "objects.pkl", "pbt_global.txt"}
     return beside in ours or (name.startswith("pbt_policy_") and name.endswith(".txt"))

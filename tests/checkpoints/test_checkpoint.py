@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import pickle
 import shutil
 import stat
@@ -42,7 +43,7 @@ def stored_folder(source: Path, tmp_path: Path) -> Checkpoint:
 
 def stored(checkpoint: Checkpoint, tmp_path: Path, **options) -> Checkpoint:
     store = DirectoryStore(tmp_path / "experiment")
-    path = store.save(checkpoint, folder="trial", number=1).relative_path
+    path = store.save(checkpoint, folder="checkpoints/trial", number=1).relative_path
     return store.open(path, **options)
 
 
@@ -124,9 +125,15 @@ def test_a_link_to_a_folder_above_is_refused(source: Path, tmp_path: Path) -> No
         stored(Checkpoint.from_directory(source), tmp_path)
 
 
-def test_a_broken_link_is_refused(source: Path, tmp_path: Path) -> None:
+def test_a_link_that_leads_nowhere_is_left_out(source: Path, tmp_path: Path) -> None:
     (source / "broken").symlink_to(source / "nowhere")
-    with pytest.raises(CheckpointError, match="broken"):
+    kept = stored(Checkpoint.from_directory(source), tmp_path)
+    assert "broken" not in kept.to_dict()
+
+
+def test_what_is_neither_file_nor_folder_is_refused(source: Path, tmp_path: Path) -> None:
+    os.mkfifo(source / "pipe")
+    with pytest.raises(CheckpointError, match="pipe is neither"):
         stored(Checkpoint.from_directory(source), tmp_path)
 
 

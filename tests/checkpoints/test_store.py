@@ -24,21 +24,21 @@ def store(tmp_path: Path) -> DirectoryStore:
 
 def save(store: DirectoryStore, number: int = 1) -> str:
     checkpoint = Checkpoint.from_dict({"number": number, "w": np.ones(3)})
-    return store.save(checkpoint, folder="trial", number=number).relative_path
+    return store.save(checkpoint, folder="checkpoints/trial", number=number).relative_path
 
 
 def test_a_checkpoint_is_named_by_its_number(store: DirectoryStore, tmp_path: Path) -> None:
-    assert save(store, 4) == "trial/checkpoint_000004"
-    assert save(store, 12_345_678) == "trial/checkpoint_12345678"
-    assert {path.name for path in (tmp_path / "trial/checkpoint_000004").iterdir()} == {
+    assert save(store, 4) == "checkpoints/trial/checkpoint_000004"
+    assert save(store, 12_345_678) == "checkpoints/trial/checkpoint_12345678"
+    assert {path.name for path in (tmp_path / "checkpoints/trial/checkpoint_000004").iterdir()} == {
         ".poptune_manifest.json",
         "state.safetensors",
     }
 
 
 def test_the_size_is_that_of_the_files(store: DirectoryStore, tmp_path: Path) -> None:
-    stored = store.save(Checkpoint.from_dict({"w": np.ones(9)}), folder="trial", number=1)
-    files = list((tmp_path / "trial/checkpoint_000001").glob("[!.]*"))
+    stored = store.save(Checkpoint.from_dict({"w": np.ones(9)}), folder="checkpoints/trial", number=1)
+    files = list((tmp_path / "checkpoints/trial/checkpoint_000001").glob("[!.]*"))
     assert stored.size_bytes == sum(path.stat().st_size for path in files)
 
 
@@ -53,12 +53,15 @@ def test_a_save_that_breaks_off_leaves_nothing(
     expected = CheckpointError if isinstance(failure, OSError) else KeyboardInterrupt
     with pytest.raises(expected):
         save(store)
-    assert not list((tmp_path / "trial").iterdir())
+    assert not list((tmp_path / "checkpoints/trial").iterdir())
 
 
 def test_an_os_error_is_explained_with_path_and_reason(store: DirectoryStore, tmp_path: Path) -> None:
-    (tmp_path / "trial").write_text("a file where the trial's folder should be")
-    with pytest.raises(CheckpointError, match=r"trial/checkpoint_000001 must be.*Not a directory"):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints/trial").write_text("a file where the trial's folder should be")
+    with pytest.raises(
+        CheckpointError, match=r"checkpoints/trial/checkpoint_000001 must be.*Not a directory"
+    ):
         save(store)
 
 
@@ -69,10 +72,10 @@ def test_what_a_killed_save_has_left_is_swept(store: DirectoryStore, tmp_path: P
         save(store)
     monkeypatch.undo()
     with pytest.raises(CheckpointError):
-        store.open("trial/checkpoint_000001")
-    (swept,) = store.sweep(known=["trial/checkpoint_000001"])
-    assert swept.startswith("trial/.tmp-checkpoint_000001-")
-    assert not list((tmp_path / "trial").iterdir())
+        store.open("checkpoints/trial/checkpoint_000001")
+    (swept,) = store.sweep(known=["checkpoints/trial/checkpoint_000001"])
+    assert swept.startswith("checkpoints/trial/.tmp-checkpoint_000001-")
+    assert not list((tmp_path / "checkpoints/trial").iterdir())
 
 
 def test_what_a_killed_delete_has_left_is_swept(store: DirectoryStore, tmp_path: Path, monkeypatch) -> None:
@@ -83,30 +86,31 @@ def test_what_a_killed_delete_has_left_is_swept(store: DirectoryStore, tmp_path:
     with pytest.raises(CheckpointError, match="deleted"):
         store.open(path)
     assert len(store.sweep(known=[path])) == 1
-    assert not list((tmp_path / "trial").iterdir())
+    assert not list((tmp_path / "checkpoints/trial").iterdir())
 
 
 def test_a_sweep_leaves_the_users_own_files_alone(store: DirectoryStore, tmp_path: Path) -> None:
     mine = [
         "trial/result.json",
-        "trial/checkpoint_000009/no_manifest",
-        "trial/.tmp-mine/file",
-        "trial/my_checkpoint_000001/file",
-        "trial/deep/checkpoint_000001/file",
+        "trial/checkpoint_000009/.poptune_manifest.json",
+        "trial/.tmp-checkpoint_000001-0a/file",
         "checkpoint_000001/file",
+        "checkpoints/trial/deep/checkpoint_000001/file",
     ]
     for name in mine:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    assert store.sweep(known=[]) == []
+    known = save(store)
+    assert store.sweep(known=[]) == [known]
+    assert store.sweep(known=[known]) == []
     assert all((tmp_path / name).exists() for name in mine)
 
 
 def test_a_users_own_folder_is_not_replaced(store: DirectoryStore, tmp_path: Path) -> None:
-    (tmp_path / "trial/checkpoint_000001").mkdir(parents=True)
+    (tmp_path / "checkpoints/trial/checkpoint_000001").mkdir(parents=True)
     with pytest.raises(CheckpointError, match="something else has that name"):
         save(store)
-    assert [path.name for path in (tmp_path / "trial").iterdir()] == ["checkpoint_000001"]
+    assert [path.name for path in (tmp_path / "checkpoints/trial").iterdir()] == ["checkpoint_000001"]
 
 
 def test_a_checkpoint_without_its_manifest_is_corrupt(store: DirectoryStore, tmp_path: Path) -> None:
@@ -118,7 +122,7 @@ def test_a_checkpoint_without_its_manifest_is_corrupt(store: DirectoryStore, tmp
 
 def test_a_harmed_donor_is_not_passed_on(store: DirectoryStore, tmp_path: Path) -> None:
     opened = store.open(save(store))
-    file = tmp_path / "trial/checkpoint_000001/state.safetensors"
+    file = tmp_path / "checkpoints/trial/checkpoint_000001/state.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"\x01")
     with pytest.raises(CorruptCheckpointError, match="state"):
         store.save(opened, folder="recipient", number=1)
@@ -133,7 +137,7 @@ def test_sync_reaches_every_file_and_folder(store: DirectoryStore, tmp_path: Pat
         os, "fsync", lambda fd: (synced.append(Path(f"/proc/self/fd/{fd}").readlink()), real(fd))
     )
     store.sync(path)
-    expected = {tmp_path, tmp_path / "trial", *(tmp_path / "trial").rglob("*")}
+    expected = {tmp_path, *(tmp_path).rglob("*")}
     assert set(synced) == expected
 
 
@@ -153,4 +157,15 @@ def test_a_file_that_goes_while_it_is_synced_is_damage_and_no_trouble_of_the_dis
 
 def test_syncing_what_was_deleted_says_so(store: DirectoryStore) -> None:
     with pytest.raises(CheckpointError, match="deleted"):
-        store.sync("trial/checkpoint_000001")
+        store.sync("checkpoints/trial/checkpoint_000001")
+
+
+def test_of_an_experiment_that_keeps_them_with_its_trials_the_leftovers_are_swept_there(
+    store: DirectoryStore, tmp_path: Path
+) -> None:
+    kept, left = (
+        store.save(Checkpoint.from_dict({}), folder="trial", number=n).relative_path for n in (1, 2)
+    )
+    (tmp_path / "trial/mine").mkdir()
+    assert store.sweep(known=[kept]) == [left]
+    assert sorted(path.name for path in (tmp_path / "trial").iterdir()) == ["checkpoint_000001", "mine"]

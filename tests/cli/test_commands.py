@@ -183,7 +183,7 @@ def test_show_prints_the_table_of_results_and_nothing_that_steers_the_terminal(f
 
 
 def test_what_is_wrong_ends_verify_with_1(finished):
-    (Path(finished[0].path) / "checkpoint_000002" / "state.safetensors").write_text("{}")
+    (finished[0].checkpoint.path / "state.safetensors").write_text("{}")
     verified = invoke("verify", finished.experiment_path)
     assert verified.exit_code == 1
     assert "6 checkpoints: 1 missing or changed" in verified.stdout

@@ -126,6 +126,7 @@ def assignment(trial, **overrides):
         name=trial,
         tag=trial,
         folder=trial,
+        store=trial,
         config=b"",
         iteration=0,
         age=0.0,

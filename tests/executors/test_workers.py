@@ -141,6 +141,7 @@ def assignment(trial, incarnation=0):
         name=trial,
         tag=trial,
         folder=trial,
+        store=trial,
         incarnation=incarnation,
         config=b"",
         checkpoint=None,

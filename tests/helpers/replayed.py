@@ -35,7 +35,7 @@ def record(path, monkeypatch):
         steps.append(("append", list(events)))
         for event in events:
             if isinstance(event, Created):
-                folders.update((trial.id, trial.folder) for trial in event.trials)
+                folders.update((trial.id, trial.checkpoints_folder) for trial in event.trials)
             if isinstance(event, Forgotten):  # which may be deleted from now on
                 given_up = (name.split("/") for name in event.checkpoints)
                 steps.extend(("delete", f"{folders[trial]}/{name}") for trial, name in given_up)

@@ -188,7 +188,7 @@ def test_a_checkpoint_that_is_damaged_here_is_mended_from_the_storage_if_it_is_w
 ):
     with pytest.raises(ZeroDivisionError):
         fit(url, callbacks=[Failing()])
-    states = sorted(experiment_mirror(f"{url}/run").glob("*/checkpoint_*/state.safetensors"))
+    states = sorted(experiment_mirror(f"{url}/run").glob("checkpoints/*/checkpoint_*/state.safetensors"))
     assert len(states) >= 4
     for state in states:
         state.write_bytes(state.read_bytes()[:-1])

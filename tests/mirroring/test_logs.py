@@ -18,15 +18,33 @@ from poptune.mirroring.logs import Logs, is_log, log_files
         ("objects.pkl", False),
         (".poptune/journal/x.json", False),
         (".poptune_remote.json", False),
-        ("trial/checkpoint_000001/state.safetensors", False),
-        ("trial/.tmp-checkpoint_000001-0a/state.safetensors", False),
+        ("trial/checkpoint_000001/state.safetensors", True),
+        ("checkpoints/trial/checkpoint_000001/state.safetensors", False),
+        ("checkpoints/trial/.tmp-checkpoint_000001-0a/state.safetensors", False),
     ],
 )
 def test_what_belongs_to_journal_or_checkpoints_is_no_log(tmp_path, name, expected):
     path = tmp_path / name
+    (tmp_path / "checkpoints").mkdir()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
-    assert is_log(name) == expected
+    assert is_log(name, with_trials=False) == expected
+    assert list(log_files(tmp_path)) == [path][: int(expected)]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("trial/result.json", True),
+        ("trial/checkpoint_000001/state.safetensors", False),
+        ("trial/.tmp-checkpoint_000001-0a/state.safetensors", False),
+    ],
+)
+def test_where_checkpoints_lie_with_their_trials_they_are_no_logs_either(tmp_path, name, expected):
+    path = tmp_path / name
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert is_log(name, with_trials=True) == expected
     assert list(log_files(tmp_path)) == [path][: int(expected)]
 
 

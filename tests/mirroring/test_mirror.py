@@ -111,7 +111,7 @@ def go_through_anything(watched, draws, elsewhere):
     watched.mirror.turn()
     here = records_of(watched.machine.root)
     assert prefix_in(watched.remote) == here
-    checkpoints = {"/".join(name.split("/")[:2]) for name in watched.remote.objects if "checkpoint_" in name}
+    checkpoints = {"/".join(name.split("/")[:3]) for name in watched.remote.objects if "checkpoint_" in name}
     assert checkpoints == named_by(here)
 
 
@@ -172,7 +172,7 @@ def test_a_checkpoint_that_is_damaged_here_holds_nothing_up(watched):
     watched.remote.after = lambda: None
     for _ in range(12):
         watched.machine.step()
-    for manifest in watched.machine.root.glob("*/checkpoint_*/.poptune_manifest.json"):
+    for manifest in watched.machine.root.glob("checkpoints/*/checkpoint_*/.poptune_manifest.json"):
         manifest.unlink()
         break
     watched.mirror.turn()

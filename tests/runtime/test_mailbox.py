@@ -28,6 +28,7 @@ def assignment():
         name="a",
         tag="a",
         folder="a",
+        store="a",
         incarnation=0,
         config=b"",
         checkpoint=None,

@@ -84,6 +84,7 @@ def assignment(**overrides):
             "name": "train_a",
             "tag": "0",
             "folder": "train_a",
+            "store": "train_a",
             "incarnation": 0,
             "config": cloudpickle.dumps({"lr": 1}),
             "checkpoint": None,

@@ -60,6 +60,7 @@ class Trial:
             name="a",
             tag="a",
             folder="a",
+            store="a",
             incarnation=incarnation,
             config=cloudpickle.dumps(config),
             checkpoint=checkpoint,

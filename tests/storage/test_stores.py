@@ -10,7 +10,7 @@ from poptune.storage import FetchingStore, RemoteError, UploadingStore, open_sto
 from poptune.storage.transfers import delete_checkpoint, download_checkpoint, upload_checkpoint
 from poptune.testing.checkpoint_stores import CheckpointStoreConformance
 
-PATH = "trial/checkpoint_000001"
+PATH = "checkpoints/trial/checkpoint_000001"
 MANIFEST = f"{PATH}/.poptune_manifest.json"
 
 
@@ -32,7 +32,7 @@ def test_an_experiment_without_a_remote_folder_has_a_plain_store(tmp_path):
 
 def saved(store, number=1):
     state = Checkpoint.from_dict({"number": number, "w": np.arange(3.0)})
-    return store.save(state, folder="trial", number=number).relative_path
+    return store.save(state, folder="checkpoints/trial", number=number).relative_path
 
 
 def test_what_was_uploaded_here_is_opened_on_another_machine(tmp_path, url):
@@ -48,7 +48,7 @@ def test_a_folder_of_files_comes_back_as_it_was(tmp_path, url):
     (source / "deep" / "er" / "file").write_bytes(b"1")
     (source / "deep" / "other").write_bytes(b"")
     open_store(tmp_path / "here", url, uploads=True).save(
-        Checkpoint.from_directory(source), folder="trial", number=1
+        Checkpoint.from_directory(source), folder="checkpoints/trial", number=1
     )
     found = open_store(tmp_path / "elsewhere", url).open(PATH).to_dict()
     assert found == {"deep/er/file": b"1", "deep/other": b""}
@@ -109,7 +109,9 @@ def test_what_is_there_already_is_not_uploaded_again(tmp_path, remote):
 def test_a_leftover_of_the_same_number_is_never_mixed_with_its_successor(tmp_path, remote):
     saved(DirectoryStore(tmp_path / "before"))
     upload_checkpoint(remote, tmp_path / "before", PATH)
-    DirectoryStore(tmp_path / "after").save(Checkpoint.from_dict({"other": 1}), folder="trial", number=1)
+    DirectoryStore(tmp_path / "after").save(
+        Checkpoint.from_dict({"other": 1}), folder="checkpoints/trial", number=1
+    )
     watched = Broken(remote, after=2)
     with pytest.raises(RemoteError):
         upload_checkpoint(watched, tmp_path / "after", PATH)
@@ -125,7 +127,7 @@ def test_a_download_that_breaks_off_leaves_nothing(tmp_path, remote):
     for after in range(2):
         with pytest.raises(RemoteError):
             download_checkpoint(Broken(remote, after), tmp_path / "elsewhere", PATH)
-        assert not list((tmp_path / "elsewhere" / "trial").iterdir())
+        assert not list((tmp_path / "elsewhere" / "checkpoints/trial").iterdir())
 
 
 @pytest.mark.parametrize("name", ["../../stolen", "/stolen", "a/../../../stolen"])
@@ -172,7 +174,7 @@ def test_a_damaged_checkpoint_is_mended_from_its_whole_copy(mirrored, tmp_path):
         mirrored.open(PATH).verify()
     assert mirrored.mend(PATH)
     mirrored.open(PATH).verify()
-    assert [path.name for path in tmp_path.iterdir()] == ["trial"]
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoints"]
 
 
 @pytest.mark.parametrize("left", [b"", None])
@@ -192,12 +194,12 @@ def test_a_checkpoint_that_is_not_there_whole_is_not_mended(mirrored, tmp_path, 
     delete_checkpoint(remote, PATH)
     assert not mirrored.mend(PATH)
     assert (tmp_path / PATH).is_dir()
-    assert [path.name for path in tmp_path.iterdir()] == ["trial"]
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoints"]
 
 
 def test_a_copy_of_another_save_mends_nothing(mirrored, tmp_path, remote):
     saved(DirectoryStore(tmp_path), number=1)
     other = Checkpoint.from_dict({"number": 2})
-    DirectoryStore(tmp_path).save(other, folder="trial", number=1)
+    DirectoryStore(tmp_path).save(other, folder="checkpoints/trial", number=1)
     damage(tmp_path)
     assert not mirrored.mend(PATH)

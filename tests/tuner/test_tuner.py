@@ -316,7 +316,9 @@ def test_num_to_keep_bounds_the_checkpoints_of_a_trial(tmp_path):
         run={"checkpoint_config": tune.CheckpointConfig(num_to_keep=2)},
     ).fit()
     for result in results:
-        kept = sorted(path.name for path in (tmp_path / "run").glob(f"*{result.trial_id}*/checkpoint_*"))
+        kept = sorted(
+            path.name for path in (tmp_path / "run/checkpoints").glob(f"*{result.trial_id}*/checkpoint_*")
+        )
         assert kept == ["checkpoint_000019", "checkpoint_000020"]
 
 

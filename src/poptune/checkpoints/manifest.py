@@ -239,13 +239,18 @@ def copy_files(source: Path, target: Path, manifest: Manifest | None) -> dict[st
         if path.is_dir():
             copy.mkdir(exist_ok=True)
             continue
+        name = path.relative_to(source).as_posix()
+        if not path.is_file() and (path.is_symlink() or not path.exists()):
+            continue  # it leads nowhere, or was removed this moment: others may use the folder, too
         if not path.is_file():
             raise CheckpointError(
                 f"A checkpoint's folder must hold files and folders, but {path} is neither: remove it."
             )
-        name = path.relative_to(source).as_posix()
         copy.unlink(missing_ok=True)
-        records[name] = _copy_file(path, copy)
+        try:
+            records[name] = _copy_file(path, copy)
+        except FileNotFoundError:
+            continue
         if name in expected and records[name] != expected[name]:
             raise _differs(name, source, expected[name], records[name])
     for name in expected.keys() - records.keys():

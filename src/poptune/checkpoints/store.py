@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,13 +12,13 @@ from typing import TYPE_CHECKING, Protocol, final
 from poptune.checkpoints.checkpoint import Checkpoint
 from poptune.checkpoints.manifest import MANIFEST_NAME, deleted, missing_file
 from poptune.errors import CheckpointError, ConfigurationError
+from poptune.places import CHECKPOINTS, checkpoint_path, is_checkpoint_path, lie_with_their_trials
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from poptune.types import CheckpointId
 
-_RELATIVE_PATH = re.compile(r"(?!\.{1,2}/)[^/\0]+/checkpoint_\d{6,}")
 _ASIDE_PREFIX = ".tmp-checkpoint_"
 
 
@@ -28,7 +27,7 @@ class StoredCheckpoint:
     """What a store knows of a checkpoint that it has written."""
 
     relative_path: str
-    """Its path in the experiment's folder, for example ``train_69158_00000/checkpoint_000004``."""
+    """Its path in the experiment's folder, such as ``checkpoints/train_69158_00000/checkpoint_000004``."""
     number: int
     """Which of the trial's saves it is."""
     size_bytes: int
@@ -48,7 +47,7 @@ class CheckpointStore(Protocol):
 
         Args:
             checkpoint: What to write.
-            folder: The name of the trial's folder.
+            folder: What the trial's checkpoints lie in, relative to the experiment's folder.
             number: Counts the trial's saves. A leftover of the same number is replaced.
 
         Raises:
@@ -97,7 +96,7 @@ class CheckpointStore(Protocol):
 
 @final
 class DirectoryStore:
-    """Keeps the checkpoints in the experiment's folder, as ``<trial folder>/checkpoint_000004/``.
+    """Keeps the checkpoints in the experiment's folder, as ``checkpoints/<trial folder>/checkpoint_000004/``.
 
     Args:
         root: The experiment's folder.
@@ -108,7 +107,7 @@ class DirectoryStore:
 
     def save(self, checkpoint: Checkpoint, *, folder: str, number: int) -> StoredCheckpoint:
         """See `CheckpointStore.save`. It is written aside, and renamed when it is whole."""
-        relative_path = f"{folder}/checkpoint_{number:06d}"
+        relative_path = checkpoint_path(folder, number)
         target = self._path(relative_path)
         aside = _aside(target)
         try:
@@ -150,8 +149,10 @@ class DirectoryStore:
             for folder, _, names in os.walk(checkpoint, topdown=False):
                 for path in (*(Path(folder, name) for name in names), Path(folder)):
                     _sync(path)
-            _sync(checkpoint.parent)
-            _sync(self._root)
+            for above in checkpoint.parents:
+                _sync(above)
+                if above == self._root:
+                    break
         except FileNotFoundError as error:  # somebody removes it at this moment
             raise missing_file(Path(error.filename).name, checkpoint) from error
         except OSError as error:
@@ -161,16 +162,17 @@ class DirectoryStore:
             ) from error
 
     def sweep(self, known: Collection[str]) -> list[str]:
-        """See `CheckpointStore.sweep`. Other files in a trial's folder, the user's, stay."""
-        leftovers = [path for path in self._all_paths() if self._relative(path) not in known]
+        """See `CheckpointStore.sweep`. What lies in the trials' folders is the user's, and stays."""
+        with_trials = bool(known) and lie_with_their_trials(known)
+        leftovers = [path for path in self._all_paths(with_trials) if self._relative(path) not in known]
         for path in leftovers:
             _discard(path)
         return [self._relative(path) for path in leftovers]
 
-    def _all_paths(self) -> Iterator[Path]:
+    def _all_paths(self, with_trials: bool) -> Iterator[Path]:
         """The checkpoints, and what a killed process has left of one."""
-        for path in sorted(self._root.glob("*/*checkpoint_*")):
-            is_ours = _RELATIVE_PATH.fullmatch(self._relative(path)) and _has_manifest(path)
+        for path in sorted(self._root.glob(f"{'*' if with_trials else f'{CHECKPOINTS}/*'}/*checkpoint_*")):
+            is_ours = is_checkpoint_path(self._relative(path)) and _has_manifest(path)
             if is_ours or path.name.startswith(_ASIDE_PREFIX):
                 yield path
 
@@ -178,9 +180,9 @@ class DirectoryStore:
         return path.relative_to(self._root).as_posix()
 
     def _path(self, relative_path: str) -> Path:
-        if not _RELATIVE_PATH.fullmatch(relative_path):
+        if not is_checkpoint_path(relative_path):
             raise ConfigurationError(
-                "A checkpoint's path must be <trial folder>/checkpoint_<number>, relative to the "
+                "A checkpoint's path must be checkpoints/<trial folder>/checkpoint_<number>, relative to the "
                 f"experiment's folder, not {relative_path!r}: pass the path that save() has "
                 "answered."
             )

@@ -54,6 +54,7 @@ class Effects:
             name=spec.name,
             tag=spec.tag,
             folder=spec.folder,
+            store=spec.checkpoints_folder,
             incarnation=start.incarnation,
             config=ship_config(start.config),
             donor_config=b"" if start.donor_config is None else ship_config(start.donor_config),

@@ -24,6 +24,13 @@ class TrialSpec(Struct, frozen=True, kw_only=True):
     folder: str
     """The trial's folder inside the experiment's."""
     config: Config
+    store: str = ""
+    """What its checkpoints lie in; empty in experiments of before, where that is the trial's folder."""
+
+    @property
+    def checkpoints_folder(self) -> str:
+        """What its checkpoints lie in, relative to the experiment's folder."""
+        return self.store or self.folder
 
 
 class Created(Struct, frozen=True, kw_only=True):

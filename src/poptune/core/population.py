@@ -25,6 +25,7 @@ from poptune.core.events import (
 )
 from poptune.core.scheduler import CheckpointRef, Decision, Load, Run
 from poptune.nested import value_at
+from poptune.places import checkpoint_path
 from poptune.types import CheckpointId, Config, Metrics, TrialId, TrialStatus
 
 _NUMBER = (int, float)
@@ -221,11 +222,10 @@ class Population:
         return -float(value) if self._smaller_is_better else float(value)
 
     def _reference(self, trial: Trial, number: int) -> CheckpointRef:
-        name = f"checkpoint_{number:06d}"
         return CheckpointRef(
-            id=CheckpointId(f"{trial.id}/{name}"),
+            id=CheckpointId(checkpoint_path(trial.id, number)),
             trial=trial.id,
-            path=f"{trial.spec.folder}/{name}",
+            path=checkpoint_path(trial.spec.checkpoints_folder, number),
             number=number,
             iteration=trial.iteration,
             age=trial.age,

@@ -22,6 +22,7 @@ from poptune.executors.cluster import (
     SlotReady,
 )
 from poptune.executors.slots import SlotKeeper, Slots
+from poptune.places import checkpoint_path
 from poptune.runtime.memory import CHECK_S, LEAST_FREE
 from poptune.runtime.protocol import (
     Assignment,
@@ -278,7 +279,7 @@ class ActorWorkers:
             self._set_training(actor, trains=False)
             self._serve_queue()
         if result.checkpoint is not None and actor.assignment is not None:
-            path = f"{actor.assignment.folder}/checkpoint_{result.checkpoint:06d}"
+            path = checkpoint_path(actor.assignment.store, result.checkpoint)
             self._savers.note(result.trial, path, actor.key)
 
     def _become_free(self, actor: Actor, idle: Idle) -> None:

@@ -8,6 +8,7 @@ from poptune.core.events import Created, Event, Forgotten, Left, Planned, Report
 from poptune.core.scheduler import CheckpointRef, Decision, Load
 from poptune.errors import JournalError
 from poptune.layout import is_one_name
+from poptune.places import checkpoint_path, checkpoints_folder
 from poptune.types import TrialId
 
 
@@ -19,7 +20,7 @@ def consistent(events: Iterable[Event]) -> Iterator[Event]:
     Raises:
         JournalError: One does not fit.
     """
-    folders: dict[TrialId, str] = {}
+    folders: dict[TrialId, str] = {}  # what the checkpoints of each lie in
     for number, event in enumerate(events, start=1):
         if type(event) is Reported and event.trial in folders and event.checkpoint is None:
             yield event
@@ -28,7 +29,7 @@ def consistent(events: Iterable[Event]) -> Iterator[Event]:
             problem = "an experiment is created once, at the beginning"
         elif isinstance(event, Created):
             problem = _problem_of_created(event)
-            folders = {trial.id: trial.folder for trial in event.trials}
+            folders = {trial.id: trial.checkpoints_folder for trial in event.trials}
         else:
             problem = _problem(event, folders)
         if problem:
@@ -45,6 +46,8 @@ def _problem_of_created(created: Created) -> str:
             return f"trial {trial.id!r} has index {trial.index} at place {place}"
         if not (is_one_name(trial.id) and is_one_name(trial.folder)):
             return f"trial {trial.id!r} has its folder at {trial.folder!r}, outside the experiment's"
+        if trial.store not in {"", checkpoints_folder(trial.folder)}:
+            return f"trial {trial.id!r} has its checkpoints at {trial.store!r}"
     ids, folders = {trial.id for trial in created.trials}, {trial.folder for trial in created.trials}
     return "" if len(ids) == len(folders) == len(created.trials) else "two trials share an id or a folder"
 
@@ -77,8 +80,8 @@ def _problem_of_decision(decision: Decision, folders: dict[TrialId, str]) -> str
 
 
 def _problem_of_checkpoint(checkpoint: CheckpointRef, folders: dict[TrialId, str]) -> str:
-    name = f"checkpoint_{checkpoint.number:06d}"
-    expected = (f"{checkpoint.trial}/{name}", f"{folders.get(checkpoint.trial)}/{name}")
+    places = (checkpoint.trial, str(folders.get(checkpoint.trial)))
+    expected = tuple(checkpoint_path(place, checkpoint.number) for place in places)
     if (checkpoint.id, checkpoint.path) != expected:
         return f"checkpoint {checkpoint.id!r} has its folder at {checkpoint.path!r}"
     return "" if checkpoint.trial in folders else _unknown(checkpoint.trial)

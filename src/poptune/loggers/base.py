@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import final
 
 from poptune.core.events import Event, Reported, Restarted, Resumed
@@ -23,6 +24,11 @@ class ResultLogger(ABC):
 
     def __init__(self, valid_results: ValidResults) -> None:
         self._valid_results = valid_results
+        self._begun: set[TrialId] = set()
+
+    @abstractmethod
+    def path(self, trial: Trial) -> Path:
+        """Return the trial's file."""
 
     @abstractmethod
     def append(self, trial: Trial, results: Sequence[Reported]) -> None:
@@ -37,10 +43,18 @@ class ResultLogger(ABC):
         stale = _to_rewrite(events, population)
         for trial_id, results in _by_trial(events).items():
             if trial_id not in stale:
-                self.append(population[trial_id], results)
+                self._add(population[trial_id], results)
         for trial_id in stale:
             trial = population[trial_id]
             self.rewrite(trial, self._valid_results(trial))
+
+    def _add(self, trial: Trial, results: Sequence[Reported]) -> None:
+        """Add to the file; the whole of it, if somebody has removed it meanwhile."""
+        if trial.id in self._begun and not self.path(trial).exists():
+            self.rewrite(trial, self._valid_results(trial))
+        else:
+            self.append(trial, results)
+        self._begun.add(trial.id)
 
 
 def _by_trial(events: Sequence[Event]) -> dict[TrialId, list[Reported]]:

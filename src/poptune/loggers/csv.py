@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from poptune.core.events import Reported
@@ -24,19 +25,22 @@ class CsvLogger(ResultLogger):
         self._layout = layout
         self._columns: dict[TrialId, dict[str, None]] = {}
 
+    def path(self, trial: Trial) -> Path:
+        return self._layout.progress(trial.spec.folder)
+
     def append(self, trial: Trial, results: Sequence[Reported]) -> None:
         rows = [flatten(result.metrics) for result in results]
         known = self._columns.get(trial.id)
         if known is None or not all(row.keys() <= known.keys() for row in rows):
             self.rewrite(trial, self._valid_results(trial))
         else:
-            append_text(self._layout.progress(trial.spec.folder), _table(rows, known))
+            append_text(self.path(trial), _table(rows, known))
 
     def rewrite(self, trial: Trial, results: Iterable[Reported]) -> None:
         rows = [flatten(result.metrics) for result in results]
         columns = self._columns[trial.id] = dict.fromkeys(key for row in rows for key in row)
         header = _table([{column: column for column in columns}], columns)
-        replace_text(self._layout.progress(trial.spec.folder), header + _table(rows, columns))
+        replace_text(self.path(trial), header + _table(rows, columns))
 
 
 def _table(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> str:

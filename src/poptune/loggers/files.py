@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from poptune.notices import warn
 
 _ODD = "backslashreplace"
 """What becomes of a text that is no Unicode, such as a file name of undecodable bytes."""
@@ -11,21 +15,41 @@ _ODD = "backslashreplace"
 
 def append_text(path: Path, text: str) -> None:
     """Add text to a file, which is made, with its folder, if it is not there."""
-    try:
-        file = path.open("a", encoding="utf-8", errors=_ODD, newline="")
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a", encoding="utf-8", newline="")
-    with file:
-        file.write(text)
+    with obstacles_told(path):
+        try:
+            file = path.open("a", encoding="utf-8", errors=_ODD, newline="")
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = path.open("a", encoding="utf-8", errors=_ODD, newline="")
+        with file:
+            file.write(text)
 
 
 def replace_text(path: Path, text: str) -> None:
     """Put a whole new text in the place of a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.new")
-    aside.write_text(text, encoding="utf-8", errors=_ODD, newline="")
-    aside.replace(path)
+    with obstacles_told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.new")
+        aside.write_text(text, encoding="utf-8", errors=_ODD, newline="")
+        aside.replace(path)
+
+
+@contextmanager
+def obstacles_told(path: Path) -> Iterator[None]:
+    """Have a run go on without a file whose place the user's code has taken: the folder is the user's."""
+    try:
+        yield
+    except (
+        FileExistsError,
+        FileNotFoundError,
+        IsADirectoryError,
+        NotADirectoryError,
+        PermissionError,
+    ) as error:
+        warn(
+            f"{path} cannot be written ({error.strerror}), so this file is not kept up to date; the journal "
+            "has it all: remove what is in its place"
+        )
 
 
 def as_json(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -34,11 +35,14 @@ class _ResultFiles(ResultLogger):
         super().__init__(valid_results)
         self._layout = layout
 
+    def path(self, trial: Trial) -> Path:
+        return self._layout.results(trial.spec.folder)
+
     def append(self, trial: Trial, results: Sequence[Reported]) -> None:
-        append_text(self._layout.results(trial.spec.folder), _lines(results))
+        append_text(self.path(trial), _lines(results))
 
     def rewrite(self, trial: Trial, results: Iterable[Reported]) -> None:
-        replace_text(self._layout.results(trial.spec.folder), _lines(results))
+        replace_text(self.path(trial), _lines(results))
 
 
 def _lines(results: Iterable[Reported]) -> str:

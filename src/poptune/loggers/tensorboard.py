@@ -17,6 +17,7 @@ from poptune.core.events import Created, Event, Left, Planned, Reported, Restart
 from poptune.core.population import Population, Trial
 from poptune.core.scheduler import Decision, Load
 from poptune.layout import Layout
+from poptune.loggers.files import obstacles_told
 from poptune.nested import flatten
 from poptune.types import Config, TrialId, TrialStatus
 
@@ -69,14 +70,15 @@ class TensorBoardLogger:
     def _write(self, trial: Trial, records: list[bytes], population: Population) -> None:
         created = population.created
         assert created is not None
-        if trial.id not in self._began:
+        path = self._layout.events(trial.spec.folder, self._began_s)
+        if trial.id not in self._began or not path.exists():
             self._began.add(trial.id)
             start = _start(trial.spec.config, created.time_s, group=trial.spec.name)
             records = [_version(self._began_s), start, *records]
-        path = self._layout.events(trial.spec.folder, self._began_s)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab") as file:
-            file.writelines(map(_framed, records))
+        with obstacles_told(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("ab") as file:
+                file.writelines(map(_framed, records))
 
 
 def _result(event: Reported, trial: Trial) -> bytes:

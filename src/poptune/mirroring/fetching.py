@@ -27,6 +27,7 @@ from poptune.mirroring.streams import (
     parts_in,
     reader,
 )
+from poptune.places import lie_with_their_trials
 from poptune.storage.locations import ORIGIN_NAME, mark, reading_copy
 from poptune.storage.remote import Remote, open_remote, patiently
 
@@ -57,7 +58,8 @@ def continued(remote: Remote, root: Path) -> None:
     root.mkdir(parents=True, exist_ok=True)
     with _fetched_journal(remote, root) as journal:
         _fetch_objects(remote, layout)
-        for name in filter(is_log, patiently(remote.sizes)):
+        there = patiently(remote.sizes)
+        for name in filter(partial(is_log, with_trials=lie_with_their_trials(there)), there):
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             patiently(partial(remote.download, name, path))

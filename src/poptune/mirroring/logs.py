@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from poptune.layout import is_reserved
+from poptune.places import CHECKPOINTS, checkpoint_of
 from poptune.storage.locations import is_safe
 from poptune.storage.remote import Remote
 
@@ -71,23 +72,30 @@ class Logs:
 
 def log_files(root: Path) -> Iterator[Path]:
     """Return the files in an experiment's folder that are no journal, objects or checkpoints, nor hidden."""
+    with_trials = not (root / CHECKPOINTS).is_dir()
     for path in _files(root):
         name = path.relative_to(root).as_posix()
-        if is_log(name) and is_safe(name):
+        if is_log(name, with_trials=with_trials) and is_safe(name):
             yield path
 
 
-def is_log(name: str) -> bool:
-    """Whether what has this name in an experiment's folder is such a file."""
+def is_log(name: str, *, with_trials: bool) -> bool:
+    """Whether what has this name in an experiment's folder is such a file.
+
+    Args:
+        name: Its path in there.
+        with_trials: Whether the experiment keeps checkpoints in its trials' folders.
+    """
     parts = name.split("/")
     if len(parts) == 1:
         return not name.startswith(".") and (not is_reserved(name) or name.startswith("pbt_"))
-    return not any(part.startswith((".", "checkpoint_")) for part in parts)
+    is_ours = parts[0] == CHECKPOINTS or checkpoint_of(name, with_trials=with_trials)
+    return not is_ours and not any(part.startswith(".") for part in parts)
 
 
 def _files(folder: Path) -> Iterator[Path]:
     for entry in os.scandir(folder):
-        if entry.is_symlink() or entry.name.startswith((".", "checkpoint_")):
+        if entry.is_symlink() or entry.name.startswith("."):
             continue
         if entry.is_dir():
             yield from _files(Path(entry.path))

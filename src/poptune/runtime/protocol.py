@@ -41,6 +41,8 @@ class Assignment(Struct, frozen=True, kw_only=True, tag="assign"):
     name: str
     tag: str
     folder: str
+    store: str
+    """What its checkpoints lie in; like ``folder`` relative to the experiment's folder."""
     incarnation: int
     config: bytes
     """Pickled."""

@@ -272,6 +272,6 @@ class Session:
             )
         number = self._next_save
         self._next_save += 1
-        self._states.save(checkpoint, folder=self.assignment.folder, number=number)
+        self._states.save(checkpoint, folder=self.assignment.store, number=number)
         self._is_save_wanted = False
         return number

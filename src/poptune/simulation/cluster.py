@@ -18,6 +18,7 @@ from poptune.core.events import Input, Planned
 from poptune.core.experiment import Experiment
 from poptune.core.population import Trial
 from poptune.core.scheduler import CheckpointRef, Load
+from poptune.places import checkpoint_path
 from poptune.simulation.accounts import Accounts, Spent
 from poptune.simulation.links import Link, transfer
 from poptune.simulation.workers import SimulatedWorkers
@@ -294,7 +295,7 @@ class Cluster:
         process.saved_s, process.trained_s = process.trained_s, 0.0
         if process.newest is not None:
             self._held.pop(process.newest, None)
-        process.newest = CheckpointId(f"{process.trial}/checkpoint_{self._next_save(process):06d}")
+        process.newest = CheckpointId(checkpoint_path(process.trial, self._next_save(process)))
         self._held[process.newest] = node
         self._report(process, save=True)
 
@@ -350,9 +351,9 @@ class Cluster:
         undone_s = process.trained_s
         if process.newest is not None and process.uploaded_s > self.now_s:
             undone_s += process.saved_s
-            number = process.newest.rpartition("_")[2]
-            folder = self.experiment.population[process.trial].spec.folder
-            self._workers.damaged.add(f"{folder}/checkpoint_{number}")
+            number = int(process.newest.rpartition("_")[2])
+            folder = self.experiment.population[process.trial].spec.checkpoints_folder
+            self._workers.damaged.add(checkpoint_path(folder, number))
             self.accounts.happened["state lost"] += 1
         self._do(process, "starting")
         self.accounts.undo(undone_s)

@@ -9,6 +9,7 @@ from typing import Any
 from poptune.core.commands import Command, Delete, Proceed, Release, Start, Warn
 from poptune.core.events import Failed, Reported, Returned
 from poptune.core.scheduler import CheckpointRef
+from poptune.places import checkpoint_path
 from poptune.types import CheckpointId, Config, TrialId
 
 
@@ -124,7 +125,7 @@ class SimulatedWorkers:
         number = None
         if save:
             number, held.next_save = held.next_save, held.next_save + 1
-            self.saved.add(CheckpointId(f"{trial}/checkpoint_{number:06d}"))
+            self.saved.add(CheckpointId(checkpoint_path(trial, number)))
         age = metrics.get(self._time_attr, 0.0)
         held.waiting = not stop and held.until is not None and age >= held.until
         reported = Reported(

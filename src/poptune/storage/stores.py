@@ -97,7 +97,7 @@ class FetchingStore:
             except CorruptCheckpointError:
                 return False
             self._local.delete(relative_path)
-            folder.parent.mkdir(exist_ok=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
             Path(aside, relative_path).rename(folder)
         return True
 

@@ -5,18 +5,16 @@ Remotely, as in a folder, a checkpoint is there if its manifest is: that is writ
 
 from __future__ import annotations
 
-import re
 import shutil
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 from poptune.checkpoints.manifest import MANIFEST_NAME, missing_file, read_manifest
 from poptune.errors import CorruptCheckpointError
+from poptune.places import checkpoint_of, lie_with_their_trials
 from poptune.storage.remote import Remote, read_or_none
 from poptune.storage.trouble import MissingObjectError
-
-_FOLDER = re.compile(r"checkpoint_\d{6,}")
 
 
 def manifest_of(relative_path: str) -> str:
@@ -91,10 +89,10 @@ def checkpoints_in(remote: Remote) -> set[str]:
     return checkpoints_among(remote.sizes())
 
 
-def checkpoints_among(names: Iterable[str]) -> set[str]:
+def checkpoints_among(names: Collection[str]) -> set[str]:
     """Return the relative paths of the checkpoints that objects with these names are of."""
-    parts = (name.split("/") for name in names)
-    return {"/".join(part[:2]) for part in parts if len(part) > 2 and _FOLDER.fullmatch(part[1])}
+    with_trials = lie_with_their_trials(names)
+    return {path for name in names if (path := checkpoint_of(name, with_trials=with_trials))}
 
 
 def delete_checkpoint(remote: Remote, relative_path: str) -> None:

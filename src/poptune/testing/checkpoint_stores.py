@@ -24,7 +24,7 @@ from poptune.types import CheckpointId
 if TYPE_CHECKING:
     from poptune.checkpoints import CheckpointStore
 
-FOLDER = "train_69158_00000"
+FOLDER = "checkpoints/train_69158_00000"
 
 
 class _Unpicklable:
@@ -71,7 +71,9 @@ class CheckpointStoreConformance(ABC):
         assert not store.open(stored.relative_path).to_dict()["w"].any()
 
     def test_saves_of_different_trials_and_numbers_stay_apart(self, store: CheckpointStore) -> None:
-        places = [(folder, number) for folder in ("trial_a", "trial_b") for number in (1, 2)]
+        places = [
+            (folder, number) for folder in ("checkpoints/trial_a", "checkpoints/trial_b") for number in (1, 2)
+        ]
         stored = {
             place: store.save(Checkpoint.from_dict({"place": place}), folder=place[0], number=place[1])
             for place in places
@@ -91,8 +93,8 @@ class CheckpointStoreConformance(ABC):
         assert store.sweep(known=()) == []
 
     def test_a_stored_checkpoint_can_be_saved_again(self, store: CheckpointStore) -> None:
-        stored = store.save(Checkpoint.from_dict({"w": np.ones(2)}), folder="donor", number=1)
-        copied = store.save(store.open(stored.relative_path), folder="recipient", number=7)
+        stored = store.save(Checkpoint.from_dict({"w": np.ones(2)}), folder="checkpoints/donor", number=1)
+        copied = store.save(store.open(stored.relative_path), folder="checkpoints/recipient", number=7)
         store.delete(stored.relative_path)
         assert store.open(copied.relative_path).to_dict()["w"].tolist() == [1.0, 1.0]
 

@@ -17,6 +17,7 @@ from poptune.journal import ObjectTable, SqliteJournal, UnopenedObjects
 from poptune.layout import Layout
 from poptune.mirroring import continued, is_all_there
 from poptune.notices import warn
+from poptune.places import CHECKPOINTS
 from poptune.runtime.trainable import Prepared
 from poptune.storage import experiment_mirror, local_path, open_remote, origin, remote_url
 from poptune.storage.locations import ORIGIN_NAME, mark
@@ -154,7 +155,7 @@ class ExperimentFolder:
     def _is_stillborn(self) -> bool:
         """Whether this is empty, or an experiment was begun here that died before its journal was there."""
         objects, journal = self.layout.objects.name, self.layout.journal.name
-        ours = {objects, f"{objects}.new", f"{journal}.new", self.layout.lock.name, ORIGIN_NAME}
+        ours = {objects, f"{objects}.new", f"{journal}.new", self.layout.lock.name, ORIGIN_NAME, CHECKPOINTS}
         return {_without_suffix(path.name) for path in self.path.iterdir()} <= ours
 
     def _make_way(self, lock: ExperimentLock) -> None:
@@ -180,6 +181,7 @@ class ExperimentFolder:
                 "without them: have them open files and connections in setup() instead of __init__()"
             )
             definition = replace(definition, run=replace(definition.run, callbacks=()))
+        (self.path / CHECKPOINTS).mkdir(exist_ok=True)
         return ObjectTable.create(self.layout.objects, definition)
 
     def forget(self) -> None:

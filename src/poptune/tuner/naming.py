@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from poptune.core.events import TrialSpec
 from poptune.errors import ConfigurationError
 from poptune.layout import is_reserved, problem_of_new_folder
+from poptune.places import checkpoints_folder
 from poptune.runtime.trainable import Prepared
 from poptune.search_space import Resolved, trial_tag
 from poptune.search_space.values import without_numpy_scalars
@@ -58,12 +59,13 @@ def _spec(prepared: Prepared, index: int, resolved: Resolved, experiment: str, n
     name = f"{prepared.name}_{trial_id}"
     begins = f"{_short(_clean(prepared.name), _LONGEST_NAME_BYTES)}_{trial_id}"
     room = _LONGEST_FOLDER_BYTES - len(f"{begins}__{now}".encode())
+    folder = f"{begins}_{_short(_clean(tag), room)}_{now}"
     return TrialSpec(
         id=trial_id,
         index=index,
         name=name,
         tag=tag,
-        folder=f"{begins}_{_short(_clean(tag), room)}_{now}",
+        folder=folder,
         config=without_numpy_scalars(resolved.config),
     )
 
@@ -79,7 +81,7 @@ def _named(spec: TrialSpec, tune: TuneConfig) -> TrialSpec:
         raise ConfigurationError(
             f"trial_dirname_creator must return a folder's name, but {problem}, got {folder!r}"
         )
-    return replace(spec, name=name, folder=folder)
+    return replace(spec, name=name, folder=folder, store=checkpoints_folder(folder))
 
 
 def _created(what: str, creator: Callable[[TrialSpec], str] | None, spec: TrialSpec, default: str) -> str:

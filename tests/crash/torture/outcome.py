@@ -120,7 +120,7 @@ def _problems_of_trial(path: Path, climb: Climb, recording: Recording, result: A
     is_last_saved = climb.iterations % climb.save_every == 0
     if is_last_saved and repr(result.checkpoint.to_dict()) != repr(saved(state)):
         found.append(f"the last checkpoint holds {result.checkpoint.to_dict()}, not {state}")
-    on_disk = sorted(found.name for found in (path / trial.spec.folder).glob("checkpoint_*"))
+    on_disk = sorted(found.name for found in (path / trial.spec.checkpoints_folder).glob("checkpoint_*"))
     if on_disk != sorted(Path(ref.path).name for ref in trial.saved):
         found.append(f"has {on_disk} on the disk, and {trial.saved} in the journal")
     return found

@@ -31,6 +31,7 @@ class Conversation:
             "name": f"train_{trial}",
             "tag": f"{int(trial[-5:])}_lr=1",
             "folder": f"train_{trial}",
+            "store": f"checkpoints/train_{trial}",
             "config": {"notes": str(self._path / "notes")},
             "checkpoint": None,
             "iteration": 0,

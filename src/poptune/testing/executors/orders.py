@@ -100,7 +100,7 @@ class OrderConformance(MakesExecutors):
                 until=3,
                 incarnation=1,
                 config={"lr": 10.0},
-                checkpoint=f"train_{A}/checkpoint_000001",
+                checkpoint=f"checkpoints/train_{A}/checkpoint_000001",
                 iteration=1,
                 age=1.0,
                 next_save=3,

@@ -129,7 +129,7 @@ def test_an_interrupted_experiment_is_resumed_and_then_verified(project, interru
     assert "24 checkpoints: 0 missing or changed" in verified.stdout
     again = run("-m", "poptune", "resume", interrupted, cwd=project)
     assert again.returncode == 0
-    assert "had ended already" in again.stdout
+    assert "has ended, so there is nothing to train" in again.stderr
     assert "4 terminated" in again.stdout
 
 

@@ -64,8 +64,6 @@ REFUSED = {
     "a checkpoint folder": (lambda: tune.Tuner(with_checkpoint_dir), "call tune.get_checkpoint"),
     "a reporter function": (lambda: tune.Tuner(with_reporter), "call tune.report"),
     "ignoring the unfinished": (lambda: tune.Tuner.restore("x", resume_unfinished=False), "from_path"),
-    "resuming the failed": (lambda: tune.Tuner.restore("x", resume_errored=True), "max_failures"),
-    "restarting the failed": (lambda: tune.Tuner.restore("x", restart_errored=True), "max_failures"),
     "exports": (lambda: tune.run(train_once, export_formats=["onnx"]), "read the checkpoints"),
     "a first checkpoint": (lambda: tune.run(train_once, restore="x"), "tune.with_parameters"),
     "resuming in part": (lambda: tune.run(train_once, name="x", resume="ERRORED_ONLY"), "a named experiment"),

@@ -168,7 +168,8 @@ def test_run_resumes_what_is_there_and_begins_what_is_not():
         )
 
     first = once()
-    assert once().trials[0].trial_id == first.trials[0].trial_id
+    with pytest.warns(poptune.PoptuneWarning, match="nothing to train"):
+        assert once().trials[0].trial_id == first.trials[0].trial_id
 
 
 def test_restore_accepts_the_space_that_ray_asks_for_again(inline, log):
@@ -177,9 +178,10 @@ def test_restore_accepts_the_space_that_ray_asks_for_again(inline, log):
     assert tune.Tuner.can_restore(results.experiment_path)
     assert not tune.Tuner.can_restore(results[0].path)
     restored = tune.Tuner.restore(results.experiment_path, trainable=climb, param_space={"lr": 1})
-    assert len(log()) == 1
+    assert log() == []
     assert isinstance(restored.get_results(), tune.ResultGrid)
-    assert restored.fit()[0].metrics["height"] == 1
+    with pytest.warns(poptune.PoptuneWarning, match="nothing to train"):
+        assert restored.fit()[0].metrics["height"] == 1
 
 
 def test_a_trainable_is_found_by_its_registered_name(inline):

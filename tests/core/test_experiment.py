@@ -326,7 +326,7 @@ def test_a_failed_trial_is_retried_from_its_newest_checkpoint_and_then_given_up(
         assert drive[0].iteration == 1
     assert drive[0].superseded == [(2, 2)]
     step = drive.fail(0)
-    assert step.events[1:] == [Left(trial=T[0], status=TrialStatus.ERROR, reason="failed")]
+    assert step.events[1:] == [Left(trial=T[0], status=TrialStatus.ERROR, reason="failed", cause="failed")]
     assert step.commands == []
     assert drive[0].error == "it died"
     assert drive.running == [1]
@@ -518,7 +518,8 @@ def test_stopping_the_population_releases_every_resident() -> None:
     step = drive.handle(PopulationStopped(time_s=0.0, reason="the time is up"))
     assert step.commands == [Release(trial=T[index]) for index in (0, 1, 2)]
     assert step.events[1:] == [
-        Left(trial=trial, status=TrialStatus.TERMINATED, reason="the time is up") for trial in T[:4]
+        Left(trial=trial, status=TrialStatus.TERMINATED, reason="the time is up", cause="ended with all")
+        for trial in T[:4]
     ]
     assert drive.experiment.finished
     assert drive.handle(Completed(time_s=1.0)).commands == []
@@ -538,7 +539,7 @@ def test_a_trial_that_is_stopped_from_outside_amid_its_training_is_released() ->
     step = drive.handle(replace(reported, stop="the stopper said so", overruled=True))
     assert step.commands == [Release(trial=T[0])]
     assert step.events[1:] == [
-        Left(trial=T[0], status=TrialStatus.TERMINATED, reason="the stopper said so"),
+        Left(trial=T[0], status=TrialStatus.TERMINATED, reason="the stopper said so", cause="stopped"),
     ]
 
 
@@ -564,7 +565,9 @@ def culls(**attributes: Any) -> Any:
 def test_a_decision_to_end_a_trial_releases_it_and_its_slot() -> None:
     drive = Driver(3, culls(), slots=2)
     step = drive.train(0, 2, score=-1.0)
-    assert step.events[2:] == [Left(trial=T[0], status=TrialStatus.TERMINATED, reason="culled")]
+    assert step.events[2:] == [
+        Left(trial=T[0], status=TrialStatus.TERMINATED, reason="culled", cause="decided")
+    ]
     assert step.commands == [Release(trial=T[0]), start(2)]
     assert drive.resume().commands == [start(1, incarnation=1), start(2, incarnation=1)]
 

@@ -109,7 +109,7 @@ def version_of(path: Path) -> int:
 @pytest.mark.parametrize(
     ("version", "message"),
     [
-        (7, "has schema version 7, but this poptune reads versions up to 2: open it with the poptune that"),
+        (7, "has schema version 7, but this poptune reads versions up to 3: open it with the poptune that"),
         (0, "schema version of 1 or more, but .* has 0: it was not written by poptune"),
         (-3, "has -3: it was not written by poptune"),
     ],
@@ -132,7 +132,7 @@ def test_an_older_journal_is_read_as_it_is_and_becomes_a_present_one_when_it_is_
         assert list(reading.read()) == [result(1)]
     assert version_of(path) == 1
     with contextlib.closing(SqliteJournal.open(path, ObjectTable())) as continued:
-        assert version_of(path) == 2
+        assert version_of(path) == 3
         continued.append([result(2), result(3)])
         assert list(continued.read()) == [result(1), result(2), result(3)]
 

@@ -216,7 +216,8 @@ def test_an_experiment_that_a_thread_of_this_process_runs_is_refused(tmp_path):
     finally:
         go_on.set()
         thread.join()
-    assert tuner.fit().num_terminated == 1
+    with pytest.warns(tune.PoptuneWarning, match="nothing to train"):
+        assert tuner.fit().num_terminated == 1
 
 
 @pytest.mark.slow
@@ -228,7 +229,8 @@ def test_an_experiment_that_ended_before_the_lock_was_free_is_not_gone_on_with(t
     before = Layout(tmp_path / "run").journal.stat().st_size
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(type(late._folder), "is_completed", False)
-        results = late.fit()
+        with pytest.warns(tune.PoptuneWarning, match="nothing to train"):
+            results = late.fit()
     assert results.num_terminated == 2
     assert Layout(tmp_path / "run").journal.stat().st_size == before
 

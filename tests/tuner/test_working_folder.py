@@ -54,10 +54,8 @@ def makes_folders_that_look_like_ours(config):
 
 def removes_everything(config):
     for step in range(begun() + 1, 7):
-        here = Path.cwd()
-        shutil.rmtree(here)
-        here.mkdir()
-        os.chdir(here)
+        for entry in os.scandir("."):
+            Path(entry).unlink(missing_ok=True)
         Path("model.txt").write_text(str(step))
         tune.report({"acc": config["lr"] * step}, checkpoint=tune.Checkpoint.from_directory("."))
 

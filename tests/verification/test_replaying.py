@@ -33,7 +33,7 @@ from poptune.schedulers import (
 from poptune.search_space import choice, uniform
 from poptune.simulation import SimulatedWorkers, created
 from poptune.types import TrialId, TrialStatus
-from poptune.verification import replay
+from poptune.verification import Deciders, replay
 
 SETTINGS = Settings(
     slots=2, max_residents=3, retries=Retries(per_trial=1), retention=Retention(num_to_keep=2)
@@ -109,7 +109,7 @@ def kept(events):
 )
 def test_what_was_journaled_follows_from_what_was_told(scheduler):
     events = history(scheduler)
-    found = replay(lambda: events, scheduler, SETTINGS)
+    found = replay(lambda: events, Deciders(scheduler, SETTINGS))
     assert [str(difference) for difference in found.differences] == []
     assert found.events == len(events)
     assert found.decisions == sum(len(event.plan.decisions) for event in events if isinstance(event, Planned))
@@ -123,7 +123,7 @@ def test_rests_and_rebirths_follow_too(synch):
         settings = Settings(slots=2, retries=retries)
         events = history(pbt(synch=synch), settings, rounds=80)
         seen |= {type(event) for event in events}
-        assert replay(lambda events=events: events, pbt(synch=synch), settings).differences == []
+        assert replay(lambda events=events: events, Deciders(pbt(synch=synch), settings)).differences == []
     assert Ticked in seen
 
 
@@ -132,7 +132,7 @@ def test_a_session_may_have_had_any_slots_and_any_memory():
     assert any(isinstance(event, Restarted) and event.cause == "evicted" for event in events)
     for slots in (1, 4, 16):
         settings = Settings(slots=slots, retries=Retries(per_trial=1), retention=Retention(num_to_keep=2))
-        assert replay(lambda: events, pbt(), settings).differences == []
+        assert replay(lambda: events, Deciders(pbt(), settings)).differences == []
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ def test_a_changed_part_of_a_decision_is_found_where_it_is(told, part, value):
     place = first_copy(told)
     (decision,) = told[place].plan.decisions
     other = Planned(plan=replace(told[place].plan, decisions=(replace(decision, **{part: value}),)))
-    found = replay(lambda: changed(told, place, other), pbt(), SETTINGS)
+    found = replay(lambda: changed(told, place, other), Deciders(pbt(), SETTINGS))
     first = found.differences[0]
     assert (first.event, first.trial, first.what) == (place + 1, decision.trial, part)
     assert f"event {place + 1}, trial {decision.trial}: {part} is " in str(first)
@@ -180,26 +180,26 @@ def test_another_donor_s_checkpoint_is_found(told):
     (decision,) = told[place].plan.decisions
     checkpoint = replace(decision.source.checkpoint, iteration=1)
     other = Planned(plan=replace(told[place].plan, decisions=(replace(decision, source=Load(checkpoint)),)))
-    found = replay(lambda: changed(told, place, other), pbt(), SETTINGS)
+    found = replay(lambda: changed(told, place, other), Deciders(pbt(), SETTINGS))
     assert "source" in {difference.what for difference in found.differences if difference.event == place + 1}
 
 
 def test_a_changed_score_changes_who_copies_whom(told):
     place = first_copy(told) - 1
     worst = replace(told[place], metrics={**told[place].metrics, "score": 2.0})
-    found = replay(lambda: changed(told, place, worst), pbt(), SETTINGS)
+    found = replay(lambda: changed(told, place, worst), Deciders(pbt(), SETTINGS))
     assert found.differences[0].event == place + 2
 
 
 def test_another_seed_is_found(told):
-    found = replay(lambda: changed(told, 0, replace(told[0], seed=7)), pbt(), SETTINGS)
+    found = replay(lambda: changed(told, 0, replace(told[0], seed=7)), Deciders(pbt(), SETTINGS))
     assert any(difference.what == "config" for difference in found.differences)
 
 
 @pytest.mark.parametrize("kind", [Planned, Forgotten, Restarted])
 def test_an_outcome_that_is_missing_is_found(told, kind):
     place = place_of(told, kind, lambda event: getattr(event, "cause", "") != "evicted")
-    found = replay(lambda: [*told[:place], *told[place + 1 :]], pbt(), SETTINGS)
+    found = replay(lambda: [*told[:place], *told[place + 1 :]], Deciders(pbt(), SETTINGS))
     first = found.differences[0]
     assert first.what == "outcome"
     assert first.event in {place, place + 1}
@@ -215,7 +215,7 @@ def test_an_outcome_that_is_missing_is_found(told, kind):
 )
 def test_an_outcome_that_nothing_leads_to_is_found(told, extra):
     extra = replace(extra, trial=told[0].trials[0].id)
-    found = replay(lambda: [*told[:6], extra, *told[6:]], pbt(), SETTINGS)
+    found = replay(lambda: [*told[:6], extra, *told[6:]], Deciders(pbt(), SETTINGS))
     assert found.differences
     assert found.differences[0].event <= 7 + 1
 
@@ -224,13 +224,13 @@ def test_a_report_that_no_worker_can_have_made_is_found(told):
     place = place_of(told, Reported)
     for incarnation in (told[place].incarnation + 1, -1):
         odd = replace(told[place], incarnation=incarnation)
-        found = replay(lambda odd=odd: changed(told, place, odd), pbt(), SETTINGS)
+        found = replay(lambda odd=odd: changed(told, place, odd), Deciders(pbt(), SETTINGS))
         assert found.differences[0].event == place + 1
 
 
 def test_a_plan_that_nobody_asked_for_is_found(told):
     plan = next(event for event in told if isinstance(event, Planned))
-    found = replay(lambda: [*told, plan], pbt(), SETTINGS)
+    found = replay(lambda: [*told, plan], Deciders(pbt(), SETTINGS))
     assert found.differences[-1].event == len(told) + 1
 
 
@@ -246,14 +246,14 @@ def test_after_a_difference_it_goes_on_from_what_the_journal_says(told):
     events += more.handle(
         Failed(time_s=9.0, trial=live[0], incarnation=more.population[live[0]].incarnation, error="")
     ).events
-    found = replay(lambda: events, pbt(), SETTINGS)
+    found = replay(lambda: events, Deciders(pbt(), SETTINGS))
     assert [difference.event for difference in found.differences] == [place + 2]
     assert found.events == len(events)
 
 
 def test_a_replay_that_finds_no_end_of_differences_is_broken_off(told):
     events = [told[0], told[1], *(Completed(time_s=0.0), told[1]) * 100]
-    found = replay(lambda: events, pbt(), SETTINGS)
+    found = replay(lambda: events, Deciders(pbt(), SETTINGS))
     assert 50 <= len(found.differences) <= 60
 
 
@@ -286,7 +286,7 @@ def test_configs_that_the_users_code_made_are_taken_and_the_rest_is_decided_agai
     events = history(scheduler)
     calls = chance.calls
     assert calls > 0
-    found = replay(lambda: events, scheduler, SETTINGS)
+    found = replay(lambda: events, Deciders(scheduler, SETTINGS))
     assert chance.calls == calls
     assert found.differences == []
     assert found.configs_folded == calls
@@ -294,7 +294,7 @@ def test_configs_that_the_users_code_made_are_taken_and_the_rest_is_decided_agai
     place = first_copy(events)
     (decision,) = events[place].plan.decisions
     plan = replace(events[place].plan, decisions=(replace(decision, donor=decision.trial),))
-    found = replay(lambda: changed(events, place, Planned(plan=plan)), scheduler, SETTINGS)
+    found = replay(lambda: changed(events, place, Planned(plan=plan)), Deciders(scheduler, SETTINGS))
     assert "donor" in {difference.what for difference in found.differences}
 
 
@@ -303,7 +303,7 @@ def test_a_function_among_the_mutations_is_never_called_again():
     scheduler = pbt(hyperparam_mutations={"nested": {"lr": chance.draw}})
     events = history(scheduler)
     calls = chance.calls
-    found = replay(lambda: events, scheduler, SETTINGS)
+    found = replay(lambda: events, Deciders(scheduler, SETTINGS))
     assert chance.calls == calls
     assert found.differences == []
     assert found.decisions_folded == 5, "the start, where it made the values"
@@ -322,6 +322,6 @@ class MyPbt(PopulationBasedTraining):
 def test_what_is_wholly_the_users_is_wholly_taken(make):
     scheduler = make()
     events = history(scheduler)
-    found = replay(lambda: events, scheduler, SETTINGS)
+    found = replay(lambda: events, Deciders(scheduler, SETTINGS))
     assert found.differences == []
     assert found.decisions_folded == found.decisions > 5

@@ -23,6 +23,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         with warnings.catch_warnings():
+            warnings.simplefilter("always", tune.PoptuneWarning)
             warnings.showwarning = _show_warning
             try:
                 return super().invoke(ctx)
@@ -42,27 +43,59 @@ def main() -> None:
     """
 
 
+class _Threshold(click.ParamType[tuple[str, float]]):
+    name = "KEY=VALUE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, float]:
+        key, _, number = str(value).partition("=")
+        try:
+            return key, float(number)
+        except ValueError:
+            self.fail(
+                f"must be a metric and a number, such as training_iteration=100, got {value!r}", param, ctx
+            )
+
+
 @main.command(epilog=_CODE)
 @_experiment
+@click.option(
+    "--stop",
+    type=_Threshold(),
+    multiple=True,
+    help="When trials end from now on, in the place of all that ended them before; several times for several "
+    "metrics. Those that had ended before go on: --stop training_iteration=100",
+)
+@click.option(
+    "--resume-errored", is_flag=True, help="Trials that failed go on from their newest checkpoints."
+)
+@click.option("--restart-errored", is_flag=True, help="Trials that failed begin from nothing.")
 @click.pass_context
-def resume(ctx: click.Context, path: str) -> None:
-    """Continue an interrupted experiment.
+def resume(
+    ctx: click.Context,
+    path: str,
+    stop: tuple[tuple[str, float], ...],
+    resume_errored: bool,
+    restart_errored: bool,
+) -> None:
+    """Continue an interrupted experiment, or train a finished or failed one further.
 
-    It goes on from its journal and its checkpoints, with the settings that it was begun with. Modules that
-    the training code imports are looked for in the working directory, too: call this where you called your
-    script.
+    It goes on from its journal and its checkpoints, with the settings that it was begun with, but for what
+    the options say. Modules that the training code imports are looked for in the working directory, too: call
+    this where you called your script.
 
     The exit code is 0 when the experiment has ended, 130 when Ctrl-C interrupted it (resume it again), and 1
     after an error.
     """
     _trust(path)
-    tuner = tune.Tuner.restore(path)
-    had_ended = _has_ended(tuner.get_results())
+    tuner = tune.Tuner.restore(
+        path, stop=dict(stop) or None, resume_errored=resume_errored, restart_errored=restart_errored
+    )
     results = tuner.fit()
     if not _has_ended(results):
         ctx.exit(_INTERRUPTED)
-    if had_ended:
-        click.echo(f"The experiment had ended already.\n{_printable(repr(results))}")
+    click.echo(_printable(repr(results)))
 
 
 @main.command(epilog=_CODE)

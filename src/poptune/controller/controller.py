@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -27,7 +28,7 @@ from poptune.core.events import (
 )
 from poptune.core.experiment import Experiment, Step
 from poptune.core.population import Population
-from poptune.errors import ExperimentError
+from poptune.errors import ExperimentError, InternalError
 from poptune.executors.base import Workers
 from poptune.journal import Journal
 from poptune.notices import warn
@@ -155,7 +156,8 @@ class Controller:
         """One turn: fold all inputs, journal what they led to, act on it, show it."""
         turn = Step()
         for event in inputs:
-            step = self._experiment.handle(event)
+            with _users_code_named(self._experiment):
+                step = self._experiment.handle(event)
             turn.events.extend(step.events)
             turn.commands.extend(step.commands)
         if turn.events:
@@ -265,6 +267,22 @@ class Controller:
         return ResidentsLimited(time_s=time.time(), limit=residents - 1)
 
 
+@contextmanager
+def _users_code_named(experiment: Experiment) -> Iterator[None]:
+    """Have an error that a function of the user's raises in a decision say how the run goes on."""
+    try:
+        yield
+    except InternalError:
+        raise
+    except Exception as error:
+        error.add_note(
+            f"This was raised while {type(experiment.scheduler).__name__} decided. The results so far are "
+            "kept: mend it and run Tuner.restore(path).fit() in the same script, or give the scheduler, "
+            "Tuner.restore(path, scheduler=...)"
+        )
+        raise
+
+
 @functools.lru_cache(maxsize=1)  # many results may come in a second
 def _date(timestamp: int) -> str:
     return datetime.fromtimestamp(timestamp).astimezone().strftime("%Y-%m-%d_%H-%M-%S")
@@ -277,6 +295,7 @@ def _ask(stopper: Stopper, result: protocol.Result, metrics: Mapping[str, Any]) 
     except Exception as error:
         error.add_note(
             f"This was raised by {type(stopper).__name__}, at iteration {result.iteration} of trial "
-            f"{result.trial}. The results so far are kept: mend it, and continue with Tuner.restore(...)"
+            f"{result.trial}. The results so far are kept: mend it and run Tuner.restore(path).fit() in the "
+            "same script, or give it, Tuner.restore(path, stop=...)"
         )
         raise

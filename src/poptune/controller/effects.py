@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from poptune.controller.cleaning import Cleaning
 from poptune.core.commands import Command, Delete, Proceed, Release, Start, Warn
@@ -11,6 +11,7 @@ from poptune.core.random import derived_seed
 from poptune.executors.base import Workers
 from poptune.executors.shipping import ship_config
 from poptune.runtime import protocol
+from poptune.types import Config
 
 
 class Effects:
@@ -22,7 +23,9 @@ class Effects:
         population: Population,
         workers: Workers,
         cleaning: Cleaning,
+        renewed: Callable[[Config], Config] = lambda config: config,
     ) -> None:
+        self._renewed = renewed
         self._population = population
         self._workers = workers
         self._cleaning = cleaning
@@ -56,7 +59,7 @@ class Effects:
             folder=spec.folder,
             store=spec.checkpoints_folder,
             incarnation=start.incarnation,
-            config=ship_config(start.config),
+            config=ship_config(self._renewed(start.config)),
             donor_config=b"" if start.donor_config is None else ship_config(start.donor_config),
             checkpoint=checkpoint.path if checkpoint else None,
             iteration=checkpoint.iteration if checkpoint else 0,

@@ -6,10 +6,16 @@ journals before anybody acts on it. The state of an experiment is the fold of bo
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
 from poptune.core.scheduler import Plan
 from poptune.types import CheckpointId, Config, Metrics, Mode, TrialId, TrialStatus
+
+Ending = Literal["", "stopped", "returned", "decided", "failed", "ended with all", "ended for another"]
+"""How a trial ended: by a condition of its own, by itself, by the scheduler, by failing, with the whole
+population, or because another one failed."""
 
 
 class TrialSpec(Struct, frozen=True, kw_only=True):
@@ -117,6 +123,12 @@ class Resumed(Struct, frozen=True, kw_only=True):
     time_s: float
     damaged: tuple[str, ...] = ()
     """Paths of the checkpoints that trials would go back to, but that are not whole any more."""
+    revived: tuple[TrialId, ...] = ()
+    """Trials that had ended and train on."""
+    anew: tuple[TrialId, ...] = ()
+    """Those of them that begin from nothing."""
+    revision: int | None = None
+    """The number of the object that says what has changed of the experiment; None if nothing has."""
 
 
 class Planned(Struct, frozen=True, kw_only=True):
@@ -138,6 +150,8 @@ class Left(Struct, frozen=True, kw_only=True):
     trial: TrialId
     status: TrialStatus
     reason: str
+    cause: Ending = ""
+    """What kind of end it is; empty in journals of before."""
 
 
 class Forgotten(Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from poptune.core.commands import Command, Delete, Proceed, Release, Start, Warn
 from poptune.core.events import (
     Completed,
     Created,
+    Ending,
     Event,
     Failed,
     Forgotten,
@@ -125,6 +126,8 @@ class Experiment:
             case Failed(damaged=""):
                 self._failures += 1
             case Failed() | Resumed():
+                if isinstance(event, Resumed):
+                    self._live.update(event.revived)
                 for trial in self.population.trials:
                     self._settle(trial)
             case Planned(plan=plan):
@@ -165,7 +168,9 @@ class Experiment:
             case Reported(trial=trial):
                 self._on_report(self.population[trial], event)
             case Returned(trial=trial):
-                self._leave(self.population[trial], TrialStatus.TERMINATED, "the function returned")
+                self._leave(
+                    self.population[trial], TrialStatus.TERMINATED, "the function returned", cause="returned"
+                )
             case Failed(trial=trial, damaged=damaged) if damaged:
                 self._on_damage(self.population[trial], damaged)
             case Failed(trial=trial, time_s=time_s):
@@ -207,9 +212,8 @@ class Experiment:
 
     def _on_report(self, trial: Trial, event: Reported) -> None:
         if event.stop:
-            self._leave(
-                trial, TrialStatus.TERMINATED, event.stop, unwound=not (event.waiting or event.overruled)
-            )
+            unwound = not (event.waiting or event.overruled)
+            self._leave(trial, TrialStatus.TERMINATED, event.stop, cause="stopped", unwound=unwound)
         elif trial.arrived:
             if not event.waiting:
                 raise InternalError(
@@ -237,9 +241,9 @@ class Experiment:
         if retries.rebirth:
             self._decide(Ready(cause="exhausted", trials=(trial.id,)))
         else:
-            self._leave(trial, TrialStatus.ERROR, "failed")
+            self._leave(trial, TrialStatus.ERROR, "failed", cause="failed")
         if retries.fail_fast and not trial.status.is_live:
-            self._stop_all(f"trial {trial.spec.tag} failed, and fail_fast is set")
+            self._stop_all(f"trial {trial.index} failed, and fail_fast is set", cause="ended for another")
 
     def _on_damage(self, trial: Trial, checkpoint: str) -> None:
         """Have a trial that could not load its checkpoint, and all that were yet to load it, go around it."""
@@ -268,24 +272,29 @@ class Experiment:
             if trial.status.is_live:
                 self._queue(trial)
 
-    def _leave(self, trial: Trial, status: TrialStatus, reason: str, *, unwound: bool = True) -> None:
+    def _leave(
+        self, trial: Trial, status: TrialStatus, reason: str, *, cause: Ending, unwound: bool = True
+    ) -> None:
         if self._slots.is_resident(trial.id) and not unwound:
             self._step.commands.append(Release(trial=trial.id))
         self._slots.forget(trial.id)
-        self._record(Left(trial=trial.id, status=status, reason=reason))
+        self._record(Left(trial=trial.id, status=status, reason=reason, cause=cause))
 
-    def _stop_all(self, reason: str) -> None:
+    def _stop_all(self, reason: str, *, cause: Ending = "ended with all") -> None:
         for trial in self.population.trials:
             if trial.status.is_live:
-                self._leave(trial, TrialStatus.TERMINATED, reason, unwound=False)
+                self._leave(trial, TrialStatus.TERMINATED, reason, cause=cause, unwound=False)
 
     def _resume(self, damaged: Sequence[str]) -> None:
         for checkpoint in damaged:
             self._warn_of_damage(checkpoint)
-        for trial in self.population.trials:
-            if trial.status.is_live:
-                self._record(Restarted(trial=trial.id, cause="resumed"))
-                self._queue(trial)
+        live = [trial for trial in self.population.trials if trial.status.is_live]
+        for trial in live:
+            self._record(Restarted(trial=trial.id, cause="resumed"))
+            self._queue(trial)
+        for trial in live:  # as for one that had ended where it was to check in, and goes on
+            if trial.arrived and trial.run.barrier is None:
+                self._decide(Ready(cause="milestone", trials=(trial.id,)))
 
     def _decide(self, ready: Ready) -> None:
         plan = self.scheduler.decide(self.state, self.population, ready, self._random)
@@ -297,8 +306,10 @@ class Experiment:
         for decision in plan.decisions:
             trial = self.population[decision.trial]
             if isinstance(decision.next, End):
-                status = TrialStatus.ERROR if ready.cause == "exhausted" else TrialStatus.TERMINATED
-                self._leave(trial, status, decision.reason, unwound=False)
+                failed = ready.cause == "exhausted"
+                status = TrialStatus.ERROR if failed else TrialStatus.TERMINATED
+                cause: Ending = "failed" if failed else "decided"
+                self._leave(trial, status, decision.reason, cause=cause, unwound=False)
                 continue
             self._slots.set_pending(trial.id, load=isinstance(decision.source, Load))
             if trial.id in self._slots.running and not self._slots.must_yield(trial, reached[trial.id]):

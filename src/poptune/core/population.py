@@ -13,6 +13,7 @@ from typing import Protocol
 from poptune.core.events import (
     Completed,
     Created,
+    Ending,
     Event,
     Failed,
     Forgotten,
@@ -115,6 +116,7 @@ class Trial:
     """Ranges (first, last) of reports that a restart made void."""
     error: str = ""
     reason: str = ""
+    ending: Ending = ""
 
     @property
     def id(self) -> TrialId:
@@ -169,14 +171,18 @@ class Population:
                 self._create(event)
             case Failed():
                 self._fail(self._by_id[event.trial], event)
-            case Resumed(damaged=damaged):
-                self._lose(damaged)
+            case Resumed():
+                self._lose(event.damaged)
+                for trial_id in event.revived:
+                    self._revive(self._by_id[trial_id], anew=trial_id in event.anew)
+                self.completed = self.completed and not event.revived
             case Restarted():
                 self._restart(self._by_id[event.trial])
             case Left():
                 trial = self._by_id[event.trial]
                 trial.status = event.status
                 trial.reason = event.reason
+                trial.ending = event.cause
                 trial.arrived = False
             case Forgotten():
                 self._forget(event.checkpoints)
@@ -281,6 +287,17 @@ class Population:
                 kept = trial.checkpoint.report if trial.checkpoint else 0
                 trial.reports_at_load = min(trial.reports_at_load, kept)
                 trial.strayed = True
+
+    def _revive(self, trial: Trial, *, anew: bool) -> None:
+        """Have a trial that has ended be live again, where it stood, or where it began."""
+        trial.status = TrialStatus.PENDING
+        trial.error, trial.reason, trial.ending = "", "", ""
+        trial.forgiven = trial.failures
+        if anew:
+            trial.checkpoint, trial.reports_at_load, trial.strayed = None, 0, False
+            trial.donor, trial.donor_config, trial.generation = None, None, 0
+        until = trial.run.until
+        trial.arrived = not anew and until is not None and trial.age >= until
 
     def _restart(self, trial: Trial) -> None:
         trial.incarnation += 1

@@ -5,27 +5,24 @@ from __future__ import annotations
 import dis
 import functools
 import inspect
-import io
 import pickle
 import pickletools
 import sys
 import types
-from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import cloudpickle
 
+from poptune import pickling
 from poptune.errors import ConfigurationError
 from poptune.runtime import shared
 from poptune.runtime.trainable import Prepared
 
 _ARRAY_LIBRARIES = {"numpy", "torch", "jax"}
 _ARRAY_LEAVES = "poptune.checkpoints.leaves"
-_NO_FILE = "<dynamic-code>"
-"""What cloudpickle has in the place of a file's name since its version 3.1.3."""
 _PLAIN_TYPES = {int, float, str, bool, type(None)}
 
 
@@ -47,7 +44,7 @@ def ship(prepared: Prepared) -> Shipment:
     try:
         with _by_value_if_workers_cannot_import(prepared):
             parameters = shared.split(dict(prepared.parameters)) if prepared.parameters else None
-            return Shipment(_dumps(replace(prepared, parameters={})), parameters)
+            return Shipment(pickling.dumps(replace(prepared, parameters={})), parameters)
     except Exception as error:
         culprit = next(_unpicklable(prepared), None)
         named = f": {culprit}" if culprit else ""
@@ -56,22 +53,6 @@ def ship(prepared: Prepared) -> Shipment:
             f"something that is not{named} ({type(error).__name__}: {error}). Create it inside the function, "
             "or run with RunConfig(executor='inline')"
         ) from error
-
-
-def _dumps(value: Any) -> bytes:
-    file = io.BytesIO()
-    _Pickler(file).dump(value)
-    return file.getvalue()
-
-
-def _reduce_code(code: types.CodeType) -> tuple[Any, ...]:
-    """As cloudpickle does, but with the file that the code is from, so that tracebacks can show its lines."""
-    kind, arguments = cloudpickle.Pickler.dispatch_table[types.CodeType](code)
-    return kind, tuple(code.co_filename if part == _NO_FILE else part for part in arguments)
-
-
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    dispatch_table: ClassVar = ChainMap({types.CodeType: _reduce_code}, cloudpickle.Pickler.dispatch_table)
 
 
 @contextmanager
@@ -189,7 +170,7 @@ def ship_config(config: Mapping[str, Any]) -> bytes:
         ConfigurationError: A value cannot be pickled; the message names its key.
     """
     try:
-        return pickle.dumps(dict(config)) if _is_plain(config) else bytes(cloudpickle.dumps(dict(config)))
+        return pickle.dumps(dict(config)) if _is_plain(config) else pickling.dumps(dict(config))
     except Exception as error:
         names = ", ".join(repr(name) for name in _unpicklable_keys(config))
         raise ConfigurationError(

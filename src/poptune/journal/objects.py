@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import cloudpickle
-
+from poptune import pickling
 from poptune.errors import JournalError
 
 
@@ -44,7 +43,7 @@ class ObjectTable:
         """Begin a file with what defines the experiment."""
         aside = path.with_name(path.name + ".new")
         with aside.open("wb") as file:
-            file.write(cloudpickle.dumps(definition))
+            file.write(pickling.dumps(definition))
             file.flush()
             os.fsync(file.fileno())
             whole_bytes = file.tell()
@@ -91,9 +90,13 @@ class ObjectTable:
         for number, kept in enumerate(self._values):
             if kept is value or (type(kept) is type(value) and _same(kept, value)):
                 return number
+        return self.add(value)
+
+    def add(self, value: Any) -> int:
+        """Keep a value under a number of its own, and return that."""
         if self._path is not None:
             with self._path.open("ab") as file:
-                file.write(cloudpickle.dumps(value))
+                file.write(pickling.dumps(value))
                 file.flush()
                 os.fsync(file.fileno())
                 self._whole_bytes = file.tell()

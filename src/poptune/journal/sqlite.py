@@ -8,14 +8,15 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from poptune.core.events import Event, Reported
+from poptune.core.events import Event, Reported, Resumed
 from poptune.errors import JournalError
 from poptune.journal.objects import Objects
 from poptune.journal.records import Record, decode, encode
 from poptune.types import TrialId
 
-SCHEMA_VERSION = 2
-"""1: one event a record. 2: results of a trial that follow each other may share one; pauses, rebirths."""
+SCHEMA_VERSION = 3
+"""1: one event a record. 2: results of a trial that follow each other may share one; pauses, rebirths.
+3: trials may keep their checkpoints apart from their folders; those that have ended may go on."""
 _SCHEMA = f"""
     CREATE TABLE records (
         number INTEGER PRIMARY KEY,
@@ -27,7 +28,7 @@ _SCHEMA = f"""
     CREATE INDEX records_of_trial ON records (trial, kind);
     PRAGMA user_version = {SCHEMA_VERSION};
 """
-_MIGRATIONS: dict[int, tuple[str, ...]] = {1: ()}
+_MIGRATIONS: dict[int, tuple[str, ...]] = {1: (), 2: ()}
 """The SQL statements that make a journal of an older version one of the next.
 
 Who only reads does not carry them out, so each version's records must be read by the same queries.
@@ -46,6 +47,9 @@ _RESULTS = f"""
     SELECT kind, version, trial, payload FROM records
     WHERE trial = ? AND kind IN ('reported', 'results') AND {_UP_TO_NOW} ORDER BY number
 """  # noqa: S608
+_RESUMED = """
+    SELECT kind, version, trial, payload FROM records WHERE trial IS NULL AND kind = 'resumed' ORDER BY number
+"""
 
 
 class SqliteJournal:
@@ -155,6 +159,11 @@ class SqliteJournal:
                 yield from decode(Record(*row), self._objects)
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise JournalError(f"The journal {self._path} cannot be read: {error}") from error
+
+    def revision(self) -> int | None:
+        """Return the number of the object that says how the experiment was changed last, if it was."""
+        revisions = [event.revision for event in self._select(_RESUMED) if isinstance(event, Resumed)]
+        return next((number for number in reversed(revisions) if number is not None), None)
 
     def is_completed(self) -> bool:
         """Whether the experiment came to its end."""

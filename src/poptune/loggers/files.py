@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from poptune.notices import warn
 
+_TRIES = 3
 _ODD = "backslashreplace"
 """What becomes of a text that is no Unicode, such as a file name of undecodable bytes."""
 
@@ -28,10 +29,13 @@ def append_text(path: Path, text: str) -> None:
 def replace_text(path: Path, text: str) -> None:
     """Put a whole new text in the place of a file."""
     with obstacles_told(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{path.name}.new")
-        aside.write_text(text, encoding="utf-8", errors=_ODD, newline="")
-        aside.replace(path)
+        for _ in range(_TRIES):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            aside = path.with_name(f".{path.name}.new")
+            with suppress(FileNotFoundError):  # the user's code empties the folder just now
+                aside.write_text(text, encoding="utf-8", errors=_ODD, newline="")
+                aside.replace(path)
+                return
 
 
 @contextmanager

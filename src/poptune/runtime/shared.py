@@ -104,6 +104,12 @@ def get(reference: ObjectRef[T]) -> T:
     return _opened[reference.path]  # type: ignore[no-any-return]
 
 
+def is_there(reference: ObjectRef[Any]) -> bool:
+    """Whether the object that a reference names can be opened."""
+    known = reference.path in _opened or reference.path in _elsewhere
+    return known or Path(reference.path).is_dir()
+
+
 def _open(reference: ObjectRef[Any]) -> Any:
     folder = Path(reference.path)
     if not folder.is_dir() and reference.path in _elsewhere:
@@ -111,7 +117,8 @@ def _open(reference: ObjectRef[Any]) -> Any:
     if not folder.is_dir():
         raise TrainableError(
             f"The {reference.kind} that was put is gone, since an object lives as long as its process does"
-            ": put it again, and give the new reference to Tuner.restore(path, trainable=...)"
+            ": put it again, and give the new reference to Tuner.restore: in its param_space if it is a "
+            "value of the config, else with the trainable"
         )
     return load(reference.path)
 

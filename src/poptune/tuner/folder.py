@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import pickle
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
 import cloudpickle
 
+from poptune.controller.recovery import spent_s
 from poptune.errors import ConfigurationError, ExperimentError
 from poptune.executors import InlineExecutor
 from poptune.journal import ObjectTable, SqliteJournal, UnopenedObjects
@@ -18,7 +20,6 @@ from poptune.layout import Layout
 from poptune.mirroring import continued, is_all_there
 from poptune.notices import warn
 from poptune.places import CHECKPOINTS
-from poptune.runtime.trainable import Prepared
 from poptune.storage import experiment_mirror, local_path, open_remote, origin, remote_url
 from poptune.storage.locations import ORIGIN_NAME, mark
 from poptune.tuner.definition import Definition
@@ -140,11 +141,14 @@ class ExperimentFolder:
     @property
     def is_completed(self) -> bool:
         """Whether the experiment came to its end."""
-        journal = SqliteJournal.open(self.layout.journal, UnopenedObjects(), read_only=True)
-        try:
+        with closing(self._reader()) as journal:
             return journal.is_completed()
-        finally:
-            journal.close()
+
+    @property
+    def spent_s(self) -> float:
+        """For how long, in seconds, sessions have worked on the experiment."""
+        with closing(self._reader()) as journal:
+            return spent_s(journal.read())
 
     @property
     def is_all_there(self) -> bool:
@@ -173,39 +177,59 @@ class ExperimentFolder:
 
     def store(self, definition: Definition) -> ObjectTable:
         """Keep what defines the experiment, so that it can be restored."""
-        if isinstance(definition.executor, InlineExecutor) and not _can_pickle(definition.prepared):
-            definition = replace(definition, prepared=None)
-        if not _can_pickle(definition.run.callbacks):
-            warn(
-                "The callbacks cannot be pickled, so this experiment, if it is interrupted, will be restored "
-                "without them: have them open files and connections in setup() instead of __init__()"
-            )
-            definition = replace(definition, run=replace(definition.run, callbacks=()))
         (self.path / CHECKPOINTS).mkdir(exist_ok=True)
-        return ObjectTable.create(self.layout.objects, definition)
+        return ObjectTable.create(self.layout.objects, _storable(definition))
 
     def forget(self) -> None:
         """Remove the journal, since nothing has begun, and nothing is to be restored."""
         for suffix in ("", "-wal", "-shm"):
             self.path.joinpath(f"{self.layout.journal.name}{suffix}").unlink(missing_ok=True)
 
-    def open(self, prepared: Prepared | None) -> tuple[Definition, ObjectTable]:
-        """Open what defines the experiment, which runs code in it; ``prepared`` replaces its trainable."""
+    def open(self) -> tuple[Definition, ObjectTable]:
+        """Open what defines the experiment, as it was changed last. This runs code in it."""
         definition, objects = self.definition()
-        definition = replace(definition, prepared=prepared or definition.prepared)
-        if definition.prepared is None:
-            raise ExperimentError(
-                "The trainable of this experiment could not be stored, since it captures what cannot be "
-                f"pickled: give it again, Tuner.restore({self.shown!r}, trainable=...)"
-            )
+        with closing(self._reader()) as journal:
+            revision = journal.revision()
+        if revision is not None:
+            definition = replace(revised(objects, revision), prepared=definition.prepared)
         return definition, objects
 
+    def _reader(self) -> SqliteJournal:
+        return SqliteJournal.open(self.layout.journal, UnopenedObjects(), read_only=True)
+
     def definition(self) -> tuple[Definition, ObjectTable]:
-        """Open what defines the experiment, perhaps without its trainable. This runs code in it."""
+        """Open what defined the experiment when it began. This runs code in it."""
         definition, objects = ObjectTable.open(self.layout.objects)
         if not isinstance(definition, Definition):
             raise ExperimentError(f"{self.layout.objects} does not define an experiment")
         return definition, objects
+
+
+def keep_revision(definition: Definition, objects: ObjectTable) -> int:
+    """Keep what an experiment was changed to, but for its trainable, and return its number."""
+    return objects.add(_storable(replace(definition, prepared=None)))
+
+
+def revised(objects: ObjectTable, revision: int) -> Definition:
+    """Return what an experiment was changed to."""
+    definition = objects.value(revision, "a revision of the experiment")
+    if not isinstance(definition, Definition):
+        raise ExperimentError(f"Object {revision} does not define an experiment")
+    return definition
+
+
+def _storable(definition: Definition) -> Definition:
+    """Return what can be pickled of a definition."""
+    if isinstance(definition.executor, InlineExecutor) and not _can_pickle(definition.prepared):
+        definition = replace(definition, prepared=None)
+    if not _can_pickle(definition.run.callbacks):
+        warn(
+            "The callbacks cannot be pickled, so this experiment, if it is interrupted, will be restored "
+            "without them: have them open files and connections in setup() instead of __init__(), or give "
+            "them again, Tuner.restore(path, run_config=tune.RunConfig(callbacks=[...]))"
+        )
+        definition = replace(definition, run=replace(definition.run, callbacks=()))
+    return definition
 
 
 def _without_suffix(name: str) -> str:

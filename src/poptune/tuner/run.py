@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -28,10 +28,12 @@ from poptune.search_space import Domain, GridSearch, SampleFrom, entries
 from poptune.storage import join, local_path, open_remote, remote_url
 from poptune.storage.locations import storage_mirror
 from poptune.storage.remote import check_writable
+from poptune.tuner.continuing import Continuation
 from poptune.tuner.definition import Definition
-from poptune.tuner.folder import ExperimentFolder
+from poptune.tuner.folder import ExperimentFolder, keep_revision
 from poptune.tuner.lock import ExperimentLock
 from poptune.tuner.naming import experiment_name, trial_specs
+from poptune.tuner.references import Renewal
 from poptune.tuner.remote_side import RemoteSide
 
 
@@ -50,6 +52,8 @@ class Run:
     """The session's hold on the remote folder; ``None`` for an experiment that has none."""
     spent_s: float = 0.0
     """For how long earlier sessions have worked on the experiment."""
+    renewal: Renewal = field(default_factory=lambda: Renewal({}))
+    """The references of today for those of before."""
 
     @classmethod
     def begin(cls, definition: Definition) -> Run:
@@ -102,19 +106,20 @@ class Run:
 
     @classmethod
     def resume(
-        cls, folder: ExperimentFolder, definition: Definition, objects: ObjectTable, *, is_stored: bool
+        cls, folder: ExperimentFolder, continuation: Continuation, objects: ObjectTable, *, is_stored: bool
     ) -> Run:
-        """Fold an interrupted experiment's journal and take over from there.
+        """Fold an experiment's journal and take over from there.
 
         Args:
             folder: The experiment's.
-            definition: What it is.
+            continuation: What it is, and how it goes on.
             objects: The values that its journal names by number.
             is_stored: Whether the definition is as it was stored, so that its stoppers have seen nothing yet.
 
         Raises:
             ExperimentError: Another process is running the experiment.
         """
+        definition = continuation.definition
         with ExitStack() as on_error:
             lock = folder.lock()
             on_error.callback(lock.release)
@@ -126,18 +131,28 @@ class Run:
             experiment = Experiment(definition.tune.scheduler, definition.settings(population))
             for event in consistent(journal.read()):
                 experiment.fold(event)
-            if is_stored:
+            if is_stored or continuation.has_new_stops:
                 remind(definition.stop_rules.stoppers, journal.read(), experiment.population)
             spent = spent_s(journal.read())
             first = Step()
-            if not experiment.population.completed:  # which somebody may have seen to just before
+            revived, anew = continuation.revived(experiment.population)
+            if revived or not experiment.population.completed:  # which somebody may have seen to just before
+                live = [t for t in experiment.population.trials if t.status.is_live or t.id in revived]
+                continuation.renewal.check(live)
                 store = _store(folder, remote)
                 known = {ref.path for trial in experiment.population.trials for ref in trial.saved}
                 store.sweep(known)
                 if _logs_perturbations(definition):
                     PerturbationLogger(folder.layout).rebuild(journal.read(), experiment.population)
                 damaged = _damaged_for_good(experiment.population, store, remote)
-                first = experiment.handle(Resumed(time_s=time.time(), damaged=damaged))
+                resumed = Resumed(
+                    time_s=time.time(),
+                    damaged=damaged,
+                    revived=revived,
+                    anew=anew,
+                    revision=keep_revision(definition, objects) if continuation.is_revised else None,
+                )
+                first = experiment.handle(resumed)
                 journal.append(first.events)
             if remote is not None:
                 remote.mirroring.start()
@@ -152,6 +167,7 @@ class Run:
             first=first,
             remote=remote,
             spent_s=spent,
+            renewal=continuation.renewal,
         )
 
     def run(self) -> bool:
@@ -202,7 +218,9 @@ class Run:
             experiment=self.experiment,
             journal=self.journal,
             workers=workers,
-            effects=Effects(population=population, workers=workers, cleaning=cleaning),
+            effects=Effects(
+                population=population, workers=workers, cleaning=cleaning, renewed=self.renewal.renewed
+            ),
             cleaning=cleaning,
             callbacks=self._callbacks(),
             observers=self._loggers(),

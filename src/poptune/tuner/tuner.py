@@ -8,16 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from poptune.arguments import reject_unknown_keywords
+from poptune.core.scheduler import Scheduler
 from poptune.errors import ExperimentError
 from poptune.journal import ObjectTable
+from poptune.notices import warn
 from poptune.results import ResultGrid
 from poptune.runtime.trainable import Prepared, prepare
+from poptune.stoppers import StopFunction, Stopper
 from poptune.storage import local_path, remote_url
 from poptune.storage.locations import storage_mirror
 from poptune.tuner.configs import RunConfig, TuneConfig
+from poptune.tuner.continuing import Changes, Continuation
 from poptune.tuner.definition import Definition
 from poptune.tuner.disk import disk_errors_explained
 from poptune.tuner.folder import ExperimentFolder
+from poptune.tuner.mended import of_this_script
 from poptune.tuner.run import Run
 
 
@@ -58,43 +63,104 @@ class Tuner:
         tune_config: TuneConfig | None = None,
         run_config: RunConfig | None = None,
     ) -> None:
-        self._definition = Definition.make(
+        definition = Definition.make(
             prepare(trainable),
             {} if param_space is None else param_space,
             TuneConfig() if tune_config is None else tune_config,
             RunConfig() if run_config is None else run_config,
         )
+        self._continuation = Continuation(definition=definition)
         self._folder: ExperimentFolder | None = None
         self._objects = ObjectTable()
         self._is_as_stored = False
 
     @classmethod
     def restore(
-        cls, path: str | PathLike[str], trainable: Callable[..., Any] | Prepared | None = None
+        cls,
+        path: str | PathLike[str],
+        trainable: Callable[..., Any] | Prepared | None = None,
+        *,
+        stop: Mapping[str, float] | StopFunction | Stopper | None = None,
+        param_space: Mapping[str, Any] | None = None,
+        run_config: RunConfig | None = None,
+        scheduler: Scheduler[Any] | None = None,
+        time_budget_s: float | None = None,
+        resume_errored: bool = False,
+        restart_errored: bool = False,
     ) -> Tuner:
-        """Return a tuner whose :meth:`fit` continues the experiment in a folder.
+        """Return a tuner whose :meth:`fit` continues the experiment in a folder, interrupted or finished.
 
         The experiment's own trainable, scheduler and settings are opened, which runs code from the folder:
-        restore only what you trust.
+        restore only what you trust. Functions and classes that the script itself defines are those of today
+        where the same script restores: what was mended there counts.
+
+        With other stops, the trials go on that have not reached them. Those that a scheduler has ended, and
+        those that failed unless it is said, stay as they are. What is changed here holds for later sessions,
+        too, but for the trainable, which each is given anew.
 
         Args:
             path: The experiment's folder, or the URL of a remote one.
             trainable: Use this in place of the stored trainable, for example after mending an error in it.
+            stop: When trials end from now on, as in :class:`RunConfig`: ``{"training_iteration": 100}``
+                trains a run further that has ended at 50.
+            param_space: Fresh references, as ``tune.put`` returns them, for those that stand in the same
+                places of the experiment's ``param_space``. All else stays: the trials have their configs.
+            run_config: Other settings of the run; its name and its storage path stay what they are.
+            scheduler: Use this in place of the stored scheduler, which must be of the same kind: for example
+                with a mended ``custom_explore_fn``.
+            time_budget_s: From now on so many seconds, whatever was spent before.
+            resume_errored: Trials that failed go on from their newest checkpoints, and those that were ended
+                because of one (``fail_fast``) from where they were.
+            restart_errored: Trials that failed begin from nothing, with their present hyperparameters.
 
         Raises:
+            ConfigurationError: Something cannot be changed so.
             ExperimentError: The folder holds no experiment.
             JournalError: Its files cannot be opened.
             StorageError: The remote storage fails.
+
+        Example:
+            >>> import poptune as tune
+            >>> def train(config):
+            ...     while True:
+            ...         tune.report({"loss": config["lr"]})
+            >>> run_config = tune.RunConfig(
+            ...     executor="inline", storage_path=tmp_path, verbose=0, stop={"training_iteration": 2}
+            ... )
+            >>> results = tune.Tuner(train, param_space={"lr": 0.1}, run_config=run_config).fit()
+            >>> further = tune.Tuner.restore(results.experiment_path, stop={"training_iteration": 5})
+            >>> further.fit()[0].metrics["training_iteration"]
+            5
         """
         folder = ExperimentFolder.existing(path)
+        changes = Changes(
+            trainable=None if trainable is None else prepare(trainable),
+            stop=stop,
+            param_space=param_space,
+            run_config=run_config,
+            scheduler=scheduler,
+            time_budget_s=time_budget_s,
+            resume_errored=resume_errored,
+            restart_errored=restart_errored,
+        )
         tuner = cls.__new__(cls)
-        tuner._take_over(folder, None if trainable is None else prepare(trainable))  # noqa: SLF001
+        tuner._take_over(folder, changes)  # noqa: SLF001
         return tuner
 
-    def _take_over(self, folder: ExperimentFolder, prepared: Prepared | None) -> None:
-        self._definition, self._objects = folder.open(prepared)
+    def _take_over(self, folder: ExperimentFolder, changes: Changes) -> None:
+        stored, self._objects = folder.open()
+        self._continuation = changes.applied(of_this_script(stored), spent_s=lambda: folder.spent_s)
         self._folder = folder
         self._is_as_stored = True
+        if self._definition.prepared is None:
+            raise ExperimentError(
+                "The trainable of this experiment could not be stored, since it captures what cannot be "
+                f"pickled: give it again, Tuner.restore({folder.shown!r}, trainable=...)"
+            )
+
+    @property
+    def _definition(self) -> Definition:
+        return self._continuation.definition
 
     def fit(self) -> ResultGrid:
         """Train until every trial has ended, and return the results.
@@ -117,14 +183,30 @@ class Tuner:
     def _fit(self) -> ResultGrid:
         if self._folder is None:
             run = Run.begin(self._definition)
-        elif self._folder.is_completed and self._folder.is_all_there:
-            return self.get_results()
+        elif self._is_over(self._folder):
+            return self._old_results(self._folder)
         else:
-            run = Run.resume(self._folder, self._definition, self._objects, is_stored=self._is_as_stored)
+            run = Run.resume(self._folder, self._continuation, self._objects, is_stored=self._is_as_stored)
+        has_more_to_do = not run.experiment.population.completed
         self._is_as_stored = False
         self._folder, self._objects = run.folder, run.objects
+        self._continuation = Continuation(definition=self._definition)
         run.run()
-        return self.get_results()
+        return self.get_results() if has_more_to_do else self._old_results(run.folder)
+
+    def _is_over(self, folder: ExperimentFolder) -> bool:
+        return folder.is_completed and folder.is_all_there and not self._continuation.asks_for_more
+
+    def _old_results(self, folder: ExperimentFolder) -> ResultGrid:
+        """The results of an experiment in which nothing is left to train, and how there would be."""
+        results = self.get_results()
+        failed = f" (or resume_errored=True for the {results.num_errors} that failed)" * any(results.errors)
+        warn(
+            f"The experiment in {folder.shown} has ended, so there is nothing to train: fit() returns its "
+            "old results. To train it further, give other stops, "
+            f"Tuner.restore({folder.shown!r}, stop={{...}}){failed}; to begin anew, make another Tuner"
+        )
+        return results
 
     def get_results(self) -> ResultGrid:
         """Return the results so far of an experiment that was restored or run.

@@ -12,9 +12,10 @@ from poptune.journal import SqliteJournal, UnopenedObjects, consistent
 from poptune.journal.journal import fold
 from poptune.mirroring import fetch_for_reading
 from poptune.storage import origin, remote_url
-from poptune.tuner.folder import ExperimentFolder
+from poptune.tuner.definition import Definition
+from poptune.tuner.folder import ExperimentFolder, revised
 from poptune.types import CheckpointId
-from poptune.verification import Verification, check_states, kept, replay
+from poptune.verification import Deciders, Verification, check_states, kept, replay
 
 
 def verify(path: str | PathLike[str]) -> Verification:
@@ -75,8 +76,11 @@ def _kept_now(folder: ExperimentFolder) -> set[CheckpointId]:
 def _verify(folder: ExperimentFolder) -> Verification:
     definition, objects = folder.definition()
     with closing(SqliteJournal.open(folder.layout.journal, objects, read_only=True)) as journal:
-        settings = definition.settings(1, slots=1)  # the replay has a slot for every trial in any case
-        found = replay(lambda: consistent(journal.read()), definition.tune.scheduler, settings)
+        found = replay(
+            lambda: consistent(journal.read()),
+            _deciders(definition),
+            lambda revision: _deciders(revised(objects, revision)),
+        )
         checkpoints = kept(fold(journal))
         broken = check_states(folder.path, checkpoints, remote=folder.remote)
     if broken:  # perhaps given up by a run that goes on beside
@@ -92,3 +96,8 @@ def _verify(folder: ExperimentFolder) -> Verification:
         checkpoints=len(checkpoints),
         broken_checkpoints=tuple(broken),
     )
+
+
+def _deciders(definition: Definition) -> Deciders:
+    """Who decided; the replay has a slot for every trial in any case."""
+    return Deciders(definition.tune.scheduler, definition.settings(1, slots=1))

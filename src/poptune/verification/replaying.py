@@ -16,6 +16,8 @@ from dataclasses import dataclass, field, replace
 from itertools import islice, zip_longest
 from typing import Any, Self
 
+from msgspec import structs
+
 from poptune.core.events import (
     Event,
     Forgotten,
@@ -52,30 +54,50 @@ class Replay:
     differences: list[Difference] = field(default_factory=list)
 
 
-def replay(read: Callable[[], Iterable[Event]], scheduler: Scheduler[Any], settings: Settings) -> Replay:
+@dataclass(frozen=True, slots=True)
+class Deciders:
+    """By whom, and by what settings, was decided."""
+
+    scheduler: Scheduler[Any]
+    """Its own ``fold`` is run; of what else is the user's code, nothing."""
+    settings: Settings
+
+
+def replay(
+    read: Callable[[], Iterable[Event]], first: Deciders, revised: Callable[[int], Deciders] | None = None
+) -> Replay:
     """Settle everything again that a journal says was settled.
 
     Args:
         read: Returns the events of the journal, from the first.
-        scheduler: Who decided. Its own ``fold`` is run; of what else is the user's code, nothing.
-        settings: Those of the run.
+        first: Who decided.
+        revised: Who has decided from a session on that has changed the experiment, by its revision's number.
     """
-    return _Replaying(read, scheduler, settings).run()
+    return _Replaying(read, first, revised).run()
 
 
 class _Replaying:
     def __init__(
-        self, read: Callable[[], Iterable[Event]], scheduler: Scheduler[Any], settings: Settings
+        self,
+        read: Callable[[], Iterable[Event]],
+        first: Deciders,
+        revised: Callable[[int], Deciders] | None,
     ) -> None:
         self._read = read
+        self._revised = revised
         self._found = Replay()
-        self._witness = _Witness(scheduler, self._found)
-        self._settings = replace(settings, slots=_UNLIMITED, max_residents=None)
+        self._appoint(first)
         self._machine = Experiment(self._witness, self._settings)
+
+    def _appoint(self, deciders: Deciders) -> None:
+        self._witness = _Witness(deciders.scheduler, self._found)
+        self._settings = replace(deciders.settings, slots=_UNLIMITED, max_residents=None)
 
     def run(self) -> Replay:
         for given, outcomes in _steps(self._read()):
             if isinstance(given, Resumed):
+                if given.revision is not None and self._revised is not None:
+                    self._appoint(self._revised(given.revision))
                 self._fold_again(self._found.events)
             self._step(given, outcomes)
             if len(self._found.differences) >= _MOST_DIFFERENCES:
@@ -104,8 +126,9 @@ class _Replaying:
         if not settled:
             self._differ(before + 1, given, "an event that comes too late to be recorded")
             return
-        for pair, again in zip_longest(numbered, (e for e in settled[1:] if not _hangs_on_memory(e))):
+        for pair, outcome in zip_longest(numbered, (e for e in settled[1:] if not _hangs_on_memory(e))):
             number, journaled = pair or (self._found.events, None)
+            again = _as_it_was_told(outcome, journaled)
             if journaled != again and not (isinstance(journaled, Planned) and isinstance(again, Planned)):
                 self._differ(number, journaled, again)
                 return
@@ -138,6 +161,13 @@ def _steps(events: Iterable[Event]) -> Iterator[tuple[Input, list[Outcome]]]:
         given, outcomes = event, []
     if given is not None:
         yield given, outcomes
+
+
+def _as_it_was_told(again: Event | None, journaled: Event | None) -> Event | None:
+    """Return an end without its cause where the journal is of before causes were told."""
+    if isinstance(again, Left) and isinstance(journaled, Left) and not journaled.cause:
+        return structs.replace(again, cause="")
+    return again
 
 
 def _hangs_on_memory(event: Event) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import poptune
 from poptune.arguments import reject_unknown_keywords
-from poptune.compat.ray._arguments import refuse, set_aside
+from poptune.compat.ray._arguments import refuse
 from poptune.compat.ray.air.config import RunConfig
 from poptune.compat.ray.tune.registry import Trainable, find_trainable
 from poptune.compat.ray.tune.result_grid import ResultGrid
@@ -39,7 +39,7 @@ class Tuner(poptune.Tuner):
         )
 
     @classmethod
-    def restore(
+    def restore(  # type: ignore[override] # Ray's own arguments, by position too
         cls,
         path: str | PathLike[str],
         trainable: Trainable | str | None = None,
@@ -52,27 +52,26 @@ class Tuner(poptune.Tuner):
         """Return a tuner whose :meth:`fit` continues the experiment in a folder.
 
         Raises:
-            ConfigurationError: Trials that failed are to be resumed, or unfinished ones are not.
+            ConfigurationError: Unfinished trials are not to be resumed.
         """
-        given: dict[str, object] = dict(locals())
         if not resume_unfinished:
             raise ConfigurationError(
                 "resume_unfinished=False cannot be honoured here: to look at the results only, use "
                 "ResultGrid.from_path(path)"
             )
-        failed = "a trial that was given up stays so; set FailureConfig(max_failures=...) beforehand"
         refuse(
             "Tuner.restore",
-            given,
-            {
-                "resume_errored": failed,
-                "restart_errored": failed,
-                "storage_filesystem": "give storage_path as a URL that fsspec knows",
-            },
+            {"storage_filesystem": storage_filesystem},
+            {"storage_filesystem": "give storage_path as a URL that fsspec knows"},
         )
-        set_aside("Tuner.restore", given, {"param_space": "the trials have their configs already"})
         found = None if trainable is None else find_trainable(trainable)
-        tuner = super().restore(path, found)
+        tuner = super().restore(
+            path,
+            found,
+            param_space=param_space,
+            resume_errored=resume_errored,
+            restart_errored=restart_errored,
+        )
         assert isinstance(tuner, Tuner)
         return tuner
 

@@ -123,7 +123,7 @@ def test_a_stopper_that_raises_is_named_with_what_to_do(tmp_path):
         run(tmp_path, broken)
     [note] = caught.value.__notes__
     assert "raised by FunctionStopper, at iteration 1 of trial" in note
-    assert "continue with Tuner.restore" in note
+    assert "Tuner.restore(path, stop=...)" in note
 
 
 def test_a_metric_that_a_stopper_lacks_is_named(tmp_path):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from poptune.checkpoints import Checkpoint
     from poptune.core.schedule import Schedule
     from poptune.errors import (
+        AllTrialsFailedError,
         CheckpointError,
         ConfigurationError,
         CorruptCheckpointError,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         PoptuneWarning,
         StorageError,
         TrainableError,
+        TrainingCodeError,
         UntrustedCheckpointError,
     )
     from poptune.executors import InlineExecutor, ProcessExecutor, RayExecutor, preload
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
     from poptune.tuner import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner, verify
 
 __all__ = [
+    "AllTrialsFailedError",
     "Callback",
     "Checkpoint",
     "CheckpointConfig",
@@ -103,6 +106,7 @@ __all__ = [
     "TimeoutStopper",
     "Trainable",
     "TrainableError",
+    "TrainingCodeError",
     "TrialContext",
     "TrialPlateauStopper",
     "TuneConfig",
@@ -142,9 +146,9 @@ _NAMES_BY_HOME = {
     "checkpoints": "Checkpoint",
     "core.schedule": "Schedule",
     "errors": (
-        "CheckpointError ConfigurationError CorruptCheckpointError ExecutorError ExperimentError "
-        "InternalError JournalError PoptuneError PoptuneWarning StorageError "
-        "TrainableError UntrustedCheckpointError"
+        "AllTrialsFailedError CheckpointError ConfigurationError CorruptCheckpointError ExecutorError "
+        "ExperimentError InternalError JournalError PoptuneError PoptuneWarning StorageError "
+        "TrainableError TrainingCodeError UntrustedCheckpointError"
     ),
     "executors": "InlineExecutor ProcessExecutor RayExecutor preload",
     "results": "Result ResultGrid",

@@ -5,6 +5,8 @@ Each message states what is required, what was received, and how to mend it, in 
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class PoptuneError(Exception):
     """Base of everything that poptune raises on purpose."""
@@ -20,6 +22,10 @@ class ExperimentError(PoptuneError):
 
 class TrainableError(PoptuneError):
     """The training code broke its contract with poptune: mend the training code."""
+
+
+class TrainingCodeError(TrainableError):
+    """The training code cannot work as it is, in any trial: the run ends when it is sure. Mend the code."""
 
 
 class CheckpointError(PoptuneError):
@@ -44,6 +50,19 @@ class StorageError(PoptuneError):
 
 class ExecutorError(PoptuneError):
     """Workers cannot be started or have been lost."""
+
+
+class AllTrialsFailedError(ExperimentError):
+    """Every trial has failed, or would have: ``results`` says what there is of them.
+
+    Args:
+        message: What has happened.
+        results: The :class:`ResultGrid`.
+    """
+
+    def __init__(self, message: str, results: Any) -> None:
+        super().__init__(message)
+        self.results = results
 
 
 class InternalError(PoptuneError):

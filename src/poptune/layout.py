@@ -73,6 +73,10 @@ class Layout:
         """What TensorBoard reads of a trial; one file a session."""
         return self.trial(folder) / f"events.out.tfevents.{began_s:.6f}.poptune"
 
+    def error(self, folder: str) -> Path:
+        """Why a trial was given up."""
+        return self.trial(folder) / "error.txt"
+
     def output(self, folder: str, stream: str) -> Path:
         """What a trial printed; ``stream`` is ``stdout`` or ``stderr``."""
         return self.trial(folder) / stream

@@ -193,7 +193,7 @@ def test_on_exit_the_final_table_and_the_last_words_remain(
         drawn = terminal.take()
     assert terminal.take() == ""
     assert drawn.index("0.104") < drawn.index("pbt_mnist: 4 trials, no exploits")
-    assert 'continue with: tune.Tuner.restore("/results/pbt_mnist").fit()' in drawn
+    assert "continue with: poptune resume /results/pbt_mnist, or in Python: tune.Tuner" in drawn
 
 
 def test_what_was_not_drawn_yet_is_not_lost_when_the_run_breaks(

@@ -14,7 +14,8 @@ from poptune.progress.view import View, view_of
 from poptune.types import TrialStatus
 
 HINT = (
-    'Interrupted. The results so far are kept; continue with: tune.Tuner.restore("/results/pbt_mnist").fit()'
+    "Interrupted. The results so far are kept; continue with: poptune resume /results/pbt_mnist, "
+    'or in Python: tune.Tuner.restore("/results/pbt_mnist").fit()'
 )
 
 

@@ -31,7 +31,7 @@ from poptune.schedulers import PopulationBasedTraining
 from poptune.search_space import uniform
 from poptune.simulation import SimulatedWorkers, created
 from poptune.types import TrialStatus
-from poptune.verification import replay
+from poptune.verification import Deciders, replay
 
 SCORES = st.one_of(
     st.floats(-10, 10),
@@ -296,7 +296,7 @@ class PopulationUnderFire(RuleBasedStateMachine):
     def teardown(self):
         """In the end the journal says just what the machine settles from what it was told."""
         if hasattr(self, "experiment"):
-            found = replay(self.journal.read, self.scheduler, self.settings)
+            found = replay(self.journal.read, Deciders(self.scheduler, self.settings))
             assert found.differences == []
             assert found.events == len(list(self.journal.read()))
             assert found.decisions == len(self.decided)

@@ -313,7 +313,7 @@ def test_a_changed_value_that_nothing_uses_is_named(trial, new, words):
     old = {"lr": 1, "nested": {"wd": 1, "b": 1}}
     line = trial.run(forgetful, old, trial.exploit(new, {"counter": {"value": 0}}))
     assert words in line.error
-    assert "TrainableError" in line.error
+    assert "TrainingCodeError" in line.error
     assert len(line.results) == 3
 
 

@@ -1,9 +1,12 @@
 """The same seed gives the same run, and nobody else's random numbers are touched."""
 
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+import torch
 
 import poptune as tune
 from poptune.schedulers import PopulationBasedTraining
@@ -75,6 +78,58 @@ def test_global_random_numbers_are_neither_read_nor_touched(tmp_path):
     random.seed(2)
     np.random.seed(2)
     assert outcome(tmp_path / "two", "inline", synch=True) == one
+
+
+def draws(config):
+    first = [random.random(), np.random.random(), torch.rand(1).item()]
+    state = tune.get_checkpoint().to_dict()["drawn"] if tune.get_checkpoint() else []
+    for _ in range(4):
+        tune.report({"drawn": first}, checkpoint=tune.Checkpoint.from_dict({"drawn": [*state, *first]}))
+
+
+def drawn(path, executor, **tune_config):
+    results = tune.Tuner(
+        draws,
+        tune_config=tune.TuneConfig(num_samples=4, seed=1, **tune_config),
+        run_config=tune.RunConfig(storage_path=path, executor=executor, verbose=0),
+    ).fit()
+    return [tuple(result.metrics["drawn"]) for result in results]
+
+
+@pytest.mark.parametrize(
+    "executor", ["inline", tune.InlineExecutor(slots=4), tune.ProcessExecutor(slots=2)], ids=str
+)
+def test_each_trial_draws_global_random_numbers_of_its_own_and_the_same_in_each_run(tmp_path, executor):
+    one, two = (drawn(tmp_path / name, executor) for name in ("one", "two"))
+    assert one == two
+    assert all(len(set(column)) == 4 for column in zip(*one, strict=True))
+
+
+def test_seeding_can_be_switched_off(tmp_path):
+    random.seed(1)
+    expected = random.random()
+    random.seed(1)
+    assert drawn(tmp_path, "inline", seed_libraries=False)[0][0] == expected
+
+
+LATE = """
+import sys
+from poptune.runtime.seeding import seed_libraries
+seed_libraries(7)
+assert "torch" not in sys.modules and "numpy" not in sys.modules
+import numpy, torch
+print(numpy.random.random(), torch.rand(1).item())
+"""
+
+
+def test_a_library_that_is_imported_later_is_seeded_then():
+    ran = [
+        subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    torch.manual_seed(7)
+    np.random.seed(7)
+    assert ran[0] == ran[1] == f"{np.random.random()} {torch.rand(1).item()}\n"
 
 
 def test_a_trials_generator_follows_from_its_seed(tmp_path):

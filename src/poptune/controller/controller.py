@@ -114,15 +114,15 @@ class Controller:
             Whether the experiment is complete; if not, it was interrupted.
         """
         started_s = time.monotonic()
-        try:
-            with Interrupts() as interrupts:
+        with Interrupts() as interrupts:
+            try:
                 self._act(first)
                 while not self._experiment.finished and not interrupts.requested:
                     self._handle(self._wait(started_s))
-        finally:
-            self._workers.close(_GRACE_S)
-            self._hear_last_words()
-            self._cleaning.close()
+            finally:
+                self._workers.close(_GRACE_S)
+                self._hear_last_words()
+                self._cleaning.close()
         if self._experiment.finished:
             self._handle([Completed(time_s=time.time())])
         return self._experiment.finished
@@ -199,6 +199,7 @@ class Controller:
                         incarnation=message.incarnation,
                         error=message.error,
                         damaged=message.damaged,
+                        is_certain=message.is_certain,
                     )
                 ]
             case protocol.Lost(trial=trial, reason=reason):

@@ -10,8 +10,20 @@ from typing import Any, Self
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+class InterruptedAtOnceError(KeyboardInterrupt):
+    """A second signal has come while a run was being ended."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.exit_code = 128 + number
+
+
 class Interrupts:
-    """While entered, the first SIGINT or SIGTERM is only noted; the next raises ``KeyboardInterrupt``."""
+    """While entered, the first SIGINT or SIGTERM is only noted; the next raises.
+
+    Raises:
+        InterruptedAtOnceError: The next has come.
+    """
 
     def __init__(self) -> None:
         self.requested = False
@@ -27,7 +39,7 @@ class Interrupts:
             signal.signal(which, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
         if self.requested:
-            raise KeyboardInterrupt
+            raise InterruptedAtOnceError(number)
         self.requested = True

@@ -13,9 +13,18 @@ from msgspec import Struct
 from poptune.core.scheduler import Plan
 from poptune.types import CheckpointId, Config, Metrics, Mode, TrialId, TrialStatus
 
-Ending = Literal["", "stopped", "returned", "decided", "failed", "ended with all", "ended for another"]
+Ending = Literal[
+    "",
+    "stopped",
+    "returned",
+    "decided",
+    "failed",
+    "ended with all",
+    "ended for another",
+    "ended by a mistake",
+]
 """How a trial ended: by a condition of its own, by itself, by the scheduler, by failing, with the whole
-population, or because another one failed."""
+population, because another one failed, or because of a mistake that all would meet."""
 
 
 class TrialSpec(Struct, frozen=True, kw_only=True):
@@ -88,6 +97,8 @@ class Failed(Struct, frozen=True, kw_only=True):
     """The traceback, or what became of the worker."""
     damaged: str = ""
     """Path of the checkpoint that it was to go on from, if that was damaged: no failure of the trial's."""
+    is_certain: bool = False
+    """Whether it is the training code's mistake, which no further try and no other trial would be spared."""
 
 
 class PopulationStopped(Struct, frozen=True, kw_only=True):

@@ -32,6 +32,7 @@ from poptune.core.events import (
     Ticked,
 )
 from poptune.core.keeping import Keeping
+from poptune.core.mistakes import Mistakes, last_line
 from poptune.core.population import Population, Trial
 from poptune.core.random import derived_generator
 from poptune.core.retention import Retention
@@ -83,6 +84,7 @@ class Experiment:
         self._max_residents = settings.max_residents
         self._resting = Resting()
         self._failures = 0
+        self._mistakes = Mistakes()
         self._live: set[TrialId] = set()
         self._warned: set[str] = set()
         self._step = Step()
@@ -125,9 +127,11 @@ class Experiment:
                 self._settle(self.population[trial_id])
             case Failed(damaged=""):
                 self._failures += 1
+                self._mistakes.note(event)
             case Failed() | Resumed():
                 if isinstance(event, Resumed):
                     self._live.update(event.revived)
+                    self._mistakes.forget()
                 for trial in self.population.trials:
                     self._settle(trial)
             case Planned(plan=plan):
@@ -171,10 +175,8 @@ class Experiment:
                 self._leave(
                     self.population[trial], TrialStatus.TERMINATED, "the function returned", cause="returned"
                 )
-            case Failed(trial=trial, damaged=damaged) if damaged:
-                self._on_damage(self.population[trial], damaged)
-            case Failed(trial=trial, time_s=time_s):
-                self._on_failure(self.population[trial], time_s)
+            case Failed(trial=trial):
+                self._on_failure(self.population[trial], event)
             case Ticked(time_s=time_s):
                 self._wake(time_s)
             case PopulationStopped(reason=reason):
@@ -227,7 +229,15 @@ class Experiment:
         elif event.waiting:
             self._proceed(trial)
 
-    def _on_failure(self, trial: Trial, time_s: float) -> None:
+    def _on_failure(self, trial: Trial, failed: Failed) -> None:
+        if failed.damaged:
+            self._on_damage(trial, failed.damaged)
+        elif failed.is_certain:
+            self._on_mistake(trial)
+        else:
+            self._retry_or_leave(trial, failed.time_s)
+
+    def _retry_or_leave(self, trial: Trial, time_s: float) -> None:
         retries = self._settings.retries
         self._slots.forget(trial.id)
         if retries.allow(trial, self._failures):
@@ -243,6 +253,18 @@ class Experiment:
         else:
             self._leave(trial, TrialStatus.ERROR, "failed", cause="failed")
         if retries.fail_fast and not trial.status.is_live:
+            self._stop_all(f"trial {trial.index} failed, and fail_fast is set", cause="ended for another")
+
+    def _on_mistake(self, trial: Trial) -> None:
+        """Give up a trial that no restart would help, and all of them when it is certain for all."""
+        self._slots.forget(trial.id)
+        self._leave(trial, TrialStatus.ERROR, "failed", cause="failed")
+        if self._mistakes.is_proven(trial.error, len(self.population.trials)):
+            self._stop_all(
+                f"the training code has a mistake that every trial would meet: {last_line(trial.error)}",
+                cause="ended by a mistake",
+            )
+        elif self._settings.retries.fail_fast:
             self._stop_all(f"trial {trial.index} failed, and fail_fast is set", cause="ended for another")
 
     def _on_damage(self, trial: Trial, checkpoint: str) -> None:

@@ -31,6 +31,6 @@ def to_revive(
 def _goes_on(trial: Trial, *, failed: bool, has_ended: Callable[[Trial], bool] | None) -> bool:
     if trial.status is TrialStatus.ERROR:
         return failed
-    if trial.ending == "ended for another" and failed:
+    if trial.ending in {"ended for another", "ended by a mistake"} and failed:
         return True
     return trial.ending != "decided" and has_ended is not None and not has_ended(trial)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from poptune.checkpoints import CheckpointStore
 from poptune.executors.base import Work, check_at_least, on_one_machine
@@ -26,6 +26,7 @@ from poptune.runtime.protocol import (
     Unwind,
 )
 from poptune.runtime.running import run_trial
+from poptune.runtime.seeding import generator_states, restore_generators
 from poptune.runtime.session import Restarted, Session
 from poptune.storage import open_store
 from poptune.types import TrialId
@@ -140,6 +141,8 @@ class _Seat:
         """What the trial is to do next, in another thread, because its code cannot go on in this one."""
         self._messages = messages
         self._waits = False
+        self._generators: dict[str, Any] | None = None
+        """The states of the global random numbers, as the trial has left them."""
         self._mine = threading.Semaphore(0)
         self._theirs = threading.Semaphore(0)
         self._session = Session(self, work.terms, assignment, store)
@@ -158,13 +161,18 @@ class _Seat:
         return self._thread.ident is not None
 
     def take_turn(self) -> None:
-        """Let the trial run until it gives the turn back."""
+        """Let the trial run, with random numbers of its own, until it gives the turn back."""
         current.enter(self._session)
+        callers = generator_states()
+        if self._generators is not None:
+            restore_generators(self._generators)
         if self.has_begun:
             self._mine.release()
         else:
             self._thread.start()
         self._theirs.acquire()
+        self._generators = generator_states()
+        restore_generators(callers)
         current.enter(None)
 
     def _run(self) -> None:

@@ -48,7 +48,6 @@ def obstacles_told(path: Path) -> Iterator[None]:
         FileNotFoundError,
         IsADirectoryError,
         NotADirectoryError,
-        PermissionError,
     ) as error:
         warn(
             f"{path} cannot be written ({error.strerror}), so this file is not kept up to date; the journal "

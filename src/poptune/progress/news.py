@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -63,7 +64,8 @@ def last_words(
         yield News(
             "experiment",
             "Interrupted. The results so far are kept; continue with: "
-            f'tune.Tuner.restore("{facts.path}").fit()',
+            f"poptune resume {shlex.quote(facts.path)}, "
+            f'or in Python: tune.Tuner.restore("{facts.path}").fit()',
         )
 
 

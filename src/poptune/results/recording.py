@@ -37,6 +37,8 @@ class Recording:
     population: Population
     history: History
     objects: Objects
+    identity: tuple[int, int]
+    """The journal's file, so that another experiment in the same folder is known for another."""
 
     @classmethod
     def open(cls, path: str | PathLike[str], objects: Objects | None = None) -> Recording:
@@ -59,6 +61,7 @@ class Recording:
                 f"{layout.root} {'has none' if layout.root.is_dir() else 'is no folder'}: "
                 f"{_suggestion(layout.root)}"
             )
+        identity = _identity(layout)
         population, history = Population(), History()
         objects = UnopenedObjects() if objects is None else objects
         with closing(_journal(layout, objects)) as journal:
@@ -67,10 +70,11 @@ class Recording:
                 population.apply(event)
         if population.created is None:
             raise ExperimentError(f"The experiment {layout.root} has an empty journal")
-        return cls(layout, population.created, population, history, objects)
+        return cls(layout, population.created, population, history, objects, identity)
 
     def checkpoint(self, ref: CheckpointRef) -> Checkpoint:
         """Open a checkpoint; what is pickled in it needs no further trust if the run itself is the reader."""
+        self._check_that_it_is_here()
         trusted = not isinstance(self.objects, UnopenedObjects)
         return open_store(self.layout.root, self.remote).open(ref.path, checkpoint_id=ref.id, trusted=trusted)
 
@@ -80,14 +84,43 @@ class Recording:
         found = origin(self.layout.root)
         return "" if found is None else found.url
 
+    def _check_that_it_is_here(self) -> None:
+        """Raise if the folder holds another experiment by now.
+
+        Raises:
+            ExperimentError: It does; or it is gone.
+        """
+        root = self.layout.root
+        if self.layout.journal.is_file():
+            if _identity(self.layout) == self.identity or self._is_of_this(self.layout):
+                return
+            begun = "a new experiment has its folder"
+        else:
+            begun = f"{root} is gone"
+        for aside in sorted(root.parent.glob(f"{root.name}.*")):
+            layout = Layout(aside)
+            if layout.journal.is_file() and self._is_of_this(layout):
+                raise ExperimentError(
+                    f"These results are of an experiment that lies in {aside} now, since {begun}: read them "
+                    f"there, ResultGrid.from_path({str(aside)!r})"
+                )
+        raise ExperimentError(f"These results are of an experiment that was removed: {begun}")
+
+    def _is_of_this(self, layout: Layout) -> bool:
+        created = _created(layout)
+        ids = {trial.id for trial in self.created.trials}
+        return created is not None and {trial.id for trial in created.trials} == ids
+
     def valid_results(self, trial: Trial) -> Iterator[Reported]:
         """Return a trial's results, in order, without those that a restart made void."""
         void = {number for first, last in trial.superseded for number in range(first, last + 1)}
+        self._check_that_it_is_here()
         with closing(_journal(self.layout, self.objects)) as journal:
             yield from islice(valid_results(journal, trial), trial.reports - len(void))
 
     def all_results(self, trial: Trial) -> Iterator[Reported]:
         """Return a trial's results, in order, those that a restart made void included."""
+        self._check_that_it_is_here()
         with closing(_journal(self.layout, self.objects)) as journal:
             yield from islice(journal.results(trial.id), trial.reports)
 
@@ -110,6 +143,17 @@ class Recording:
                     for first, last in segment.reports:
                         results_of_segment.extend(results[first:last])
         return found
+
+
+def _identity(layout: Layout) -> tuple[int, int]:
+    status = layout.journal.stat()
+    return status.st_dev, status.st_ino
+
+
+def _created(layout: Layout) -> Created | None:
+    with closing(_journal(layout, UnopenedObjects())) as journal:
+        first = next(journal.read(), None)
+    return first if isinstance(first, Created) else None
 
 
 def _journal(layout: Layout, objects: Objects) -> SqliteJournal:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
 from poptune.checkpoints import Checkpoint
-from poptune.errors import TrainableError
+from poptune.errors import TrainableError, TrainingCodeError
 from poptune.runtime.configs import become, changed_paths, plain_part
 from poptune.runtime.reads import LoopReads, Span, frame_of_user
 from poptune.runtime.session import Session
@@ -85,12 +85,12 @@ class LiveState:
         if self._session.unwinding is not None:
             return
         if checkpoint is not None:
-            raise TrainableError(
+            raise TrainingCodeError(
                 "In a loop over steps() the state is saved without your doing, but report() was given a "
                 "checkpoint: leave it out, and give what it holds to steps()"
             )
         if self._session.iteration != self._last:
-            raise TrainableError(
+            raise TrainingCodeError(
                 f"Each iteration of steps() must report once, but iteration {self._last + 1} reports again: "
                 "put all its metrics into one report()"
             )
@@ -185,11 +185,11 @@ class LiveState:
         """
         ignored = [path for path in changed if not self._reads.anywhere(path, report=report)]
         if ignored:
-            raise TrainableError(self._not_used(ignored))
+            raise TrainingCodeError(self._not_used(ignored))
         for bound in self._bound:
             bound.check(self._config, lambda path: self._reads.anywhere(path, report=report))
         if stale := self._session.stale_hyperparameters():
-            raise TrainableError(stale)
+            raise TrainingCodeError(stale)
 
     def _not_used(self, ignored: list[str]) -> str:
         names = ", ".join(map(repr, ignored))

@@ -31,6 +31,8 @@ class Terms(Struct, frozen=True, kw_only=True):
     checkpoint_at_end: bool
     background_saves: bool = False
     """Whether a worker writes checkpoints while the training goes on."""
+    seed_libraries: bool = True
+    """Whether the global random numbers of libraries are seeded before a trial's code is entered."""
     resources: dict[str, float]
 
 
@@ -116,6 +118,8 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
     error: str
     damaged: str = ""
     """The checkpoint that it was to go on from, if that is not whole."""
+    is_certain: bool = False
+    """Whether the code has a mistake that every trial would meet."""
     refused: str = ""
     """What the disk said when it did not take a checkpoint; the training code is not at fault then."""
 

@@ -17,10 +17,11 @@ from types import TracebackType
 from typing import Any
 
 from poptune.checkpoints import Checkpoint
-from poptune.errors import CheckpointError, TrainableError
+from poptune.errors import CheckpointError, TrainingCodeError
 from poptune.runtime import current
 from poptune.runtime.configs import own_copy
 from poptune.runtime.protocol import Channel, Failed, Idle, Message, Returned
+from poptune.runtime.seeding import seed_libraries
 from poptune.runtime.session import Restarted, Session, Unwinding
 from poptune.runtime.trainable import Prepared, Trainable
 
@@ -49,6 +50,8 @@ def run_trial(prepared: Prepared, session: Session, channel: Channel) -> None:
 def _run_once(prepared: Prepared, session: Session) -> Message | None:
     """Enter the code once; return what is to be said if it was not told to end."""
     current.enter(session)
+    if session.terms.seed_libraries:
+        seed_libraries(session.assignment.seed)
     try:
         if prepared.is_class:
             _train_object(prepared, session)
@@ -69,7 +72,7 @@ def _run_once(prepared: Prepared, session: Session) -> Message | None:
     if session.unwinding is not None:
         return None
     if not session.has_reported:
-        silent = TrainableError(
+        silent = TrainingCodeError(
             f"{prepared.name} ended without a report: call tune.report({{...}}) at least once, after each "
             "iteration of the training"
         )
@@ -86,8 +89,15 @@ def _failed(session: Session, error: BaseException) -> Failed:
         incarnation=mine.incarnation,
         error=_story(error),
         damaged=session.damaged(),
+        is_certain=_is_certain(session, error),
         refused=str(error) if isinstance(error, CheckpointError) and is_of_the_disk(error.__cause__) else "",
     )
+
+
+def _is_certain(session: Session, error: BaseException) -> bool:
+    """Whether the code would fail so in any trial: it breaks our contract, or lacks what it is made of."""
+    is_first = session.iteration <= session.assignment.iteration
+    return isinstance(error, TrainingCodeError) or (is_first and isinstance(error, ImportError | NameError))
 
 
 def is_of_the_disk(error: BaseException | None) -> bool:

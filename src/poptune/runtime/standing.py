@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from poptune.errors import TrainableError
+from poptune.errors import TrainableError, TrainingCodeError
 from poptune.nested import flatten, value_at
 from poptune.runtime.metrics import is_at_least, plain_metrics
+from poptune.runtime.misspelt import check_first_result
 from poptune.runtime.protocol import Assignment, Terms
 
 _OWN_KEYS = {"training_iteration", "time_total_s", "timestamp"}
@@ -46,6 +47,7 @@ class Standing:
             *((key, least, False) for key, least in terms.stop.items()),
         ]
         watched = [*self._required, *(key for key, _, _ in self._thresholds), self._time_attr]
+        self._awaited = [key for key in (terms.metric, *(key for key, _, _ in self._thresholds)) if key]
         self._value: Callable[..., Any] = value_at if any("/" in key for key in watched) else dict.get
         """Looks a metric up, faster where none that is watched lies in a dict of its own."""
         self._save_frequency = terms.checkpoint_frequency
@@ -70,10 +72,13 @@ class Standing:
         row = plain_metrics(metrics)
         for key in self._required:
             if self._value(row, key, _MISSING) is _MISSING:
-                raise TrainableError(
+                kind = TrainableError if last["training_iteration"] else TrainingCodeError
+                raise kind(
                     f"The result lacks {key!r}, which the scheduler reads; it has the keys "
                     f"{sorted(flatten(row))}: report({{{key!r}: ...}}), or name one of these keys instead"
                 )
+        if not last["training_iteration"]:
+            check_first_result(row, self._awaited)
         elapsed_s = time.perf_counter() - self._began_s
         row["training_iteration"] = last["training_iteration"] + 1
         row["time_total_s"] = last["time_total_s"] + elapsed_s

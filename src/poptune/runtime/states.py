@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import random
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar, final
 
 from poptune.runtime import current
+from poptune.runtime.seeding import generator_states, restore_generators, seed_libraries
 from poptune.types import Config
 
 T = TypeVar("T")
@@ -114,8 +114,6 @@ class RandomState:
     same batches: everything is seeded anew with ``get_context().seed``. Of torch, the generators of the CPU
     and, once they are in use, of the CUDA devices are saved; a library that is not imported is left alone.
 
-    With ``executor="inline"`` and several slots, all trials draw from the same generators.
-
     Example:
         >>> import random
         >>> import poptune as tune
@@ -128,35 +126,13 @@ class RandomState:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the states of all generators, and whose they are."""
-        state: dict[str, Any] = {"python": random.getstate()}
-        if numpy := sys.modules.get("numpy"):
-            state["numpy"] = numpy.random.get_state()
-        if torch := sys.modules.get("torch"):
-            state["torch"] = torch.get_rng_state()
-            if torch.cuda.is_initialized():
-                state["torch_cuda"] = torch.cuda.get_rng_state_all()
         running = current.running()
-        return {"trial": running and running.assignment.trial, **state}
+        return {"trial": running and running.assignment.trial, **generator_states()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore all generators, or seed them, if the state is another trial's than the running one's."""
         running = current.running()
         if running is not None and state["trial"] != running.assignment.trial:
-            _seed_all(running.assignment.seed)
+            seed_libraries(running.assignment.seed)
             return
-        random.setstate(state["python"])
-        numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
-        if numpy and "numpy" in state:
-            numpy.random.set_state(state["numpy"])
-        if torch and "torch" in state:
-            torch.set_rng_state(state["torch"])
-        if torch and "torch_cuda" in state:
-            torch.cuda.set_rng_state_all(state["torch_cuda"])
-
-
-def _seed_all(seed: int) -> None:
-    random.seed(seed)
-    if numpy := sys.modules.get("numpy"):
-        numpy.random.seed(seed % 2**32)
-    if torch := sys.modules.get("torch"):
-        torch.manual_seed(seed)
+        restore_generators(state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 
-from poptune.errors import TrainableError
+from poptune.errors import TrainingCodeError
 from poptune.runtime import current
 from poptune.runtime.live_state import OURS, LiveState, Stateful
 from poptune.runtime.reads import LoopReads, frame_of_user
@@ -42,7 +42,7 @@ def steps(config: Config, /, **state: Stateful) -> Generator[int]:
         The iteration, counted from 1 along the lineage: ``training_iteration`` of the next result.
 
     Raises:
-        TrainableError: Called outside a trial, or twice at a time; a state cannot be saved; the checkpoint
+        TrainingCodeError: Called outside a trial, or twice at a time; a state cannot be saved; the checkpoint
             has other states; an iteration reports not at all or twice, or reports a checkpoint; a
             hyperparameter that changed at an exploit is neither bound nor read from ``config`` in the
             loop, the report aside; an optimizer of torch steps with the donor's value of one.
@@ -63,7 +63,7 @@ def steps(config: Config, /, **state: Stateful) -> Generator[int]:
 
 def _loop(live: LiveState, session: Session) -> Generator[int]:
     if session.held is not None:
-        raise TrainableError(
+        raise TrainingCodeError(
             "One loop over steps() may run at a time, but another is still active: end it first, or give all "
             "states to one"
         )
@@ -80,7 +80,7 @@ def _loop(live: LiveState, session: Session) -> Generator[int]:
 def _given(config: object, session: Session) -> Config:
     if isinstance(config, dict) and config is session.given:
         return config
-    raise TrainableError(
+    raise TrainingCodeError(
         "steps() changes the config in place at an exploit, so it must be given the very dict that the "
         f"function was called with, got another {type(config).__name__}: pass config itself, and keep what "
         "you add to it in variables"
@@ -89,15 +89,15 @@ def _given(config: object, session: Session) -> Config:
 
 def _check_state(state: Mapping[str, object]) -> None:
     if not state:
-        raise TrainableError(
+        raise TrainingCodeError(
             "steps() saves and copies what it is given, but it was given no state: name all that training "
             "changes, for example steps(config, model=model, optimizer=optimizer)"
         )
     if OURS in state:
-        raise TrainableError(f"The name {OURS!r} is taken in checkpoints: call that state otherwise")
+        raise TrainingCodeError(f"The name {OURS!r} is taken in checkpoints: call that state otherwise")
     for name, value in state.items():
         if isinstance(value, type) or not isinstance(value, Stateful):
-            raise TrainableError(
+            raise TrainingCodeError(
                 f"A state must have state_dict() and load_state_dict(), which {name} of type "
                 f"{type(value).__name__} lacks: wrap it, {name} = tune.StateRef({name}), and read and assign "
                 f"{name}.value in the loop"

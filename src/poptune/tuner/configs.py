@@ -41,6 +41,10 @@ class TuneConfig:
         max_concurrent_trials: Run at most this many trials at once; by default what the machine allows.
         time_budget_s: End everything after this many seconds.
         seed: Everything that poptune draws follows from it. Without one a seed is drawn and journaled.
+        seed_libraries: Whether the global random numbers of Python, numpy and torch are seeded, with
+            ``get_context().seed``, each time that a trial's code is entered. Without it, trials that make
+            their models without a seed of their own may begin with the very same weights, since workers are
+            copies of one process. Switch it off if your code sees to its seeds itself.
         reuse_workers: Whether a worker trains one trial after another; False gives each its own process.
         resources_per_trial: ``{"cpu": 1, "gpu": 0.5}``: what one trial may use; more of it in
             :func:`with_resources`.
@@ -63,6 +67,7 @@ class TuneConfig:
     max_concurrent_trials: int | None = None
     time_budget_s: float | None = None
     seed: int | None = None
+    seed_libraries: bool = True
     reuse_workers: bool = True
     resources_per_trial: Resources | None = None
     points_to_evaluate: Sequence[Config] = ()
@@ -145,6 +150,10 @@ class FailureConfig:
             ``"clone"`` has it begin anew as a copy of one of the best, with changed hyperparameters, as long
             as there is one (a scheduler that copies is needed, such as ``PopulationBasedTraining``).
         fail_fast: Whether the first trial that is given up ends the experiment.
+        on_all_failed: What ``fit()`` does where every trial was given up, or where the run was ended because
+            of a mistake in the training code that every trial would meet: ``"raise"`` an
+            :class:`AllTrialsFailedError`, which has the results, so that a script ends with an exit code
+            other than 0; or ``"return"`` them.
 
     Raises:
         ConfigurationError: An argument is out of its range.
@@ -160,6 +169,7 @@ class FailureConfig:
     report_timeout_s: float | None = None
     on_exhausted: Literal["error", "clone"] = "error"
     fail_fast: bool = False
+    on_all_failed: Literal["raise", "return"] = "raise"
 
     def __post_init__(self) -> None:
         check_at_least("max_failures", self.max_failures, least=-1)
@@ -167,11 +177,8 @@ class FailureConfig:
         _check_seconds("retry_pause_s", self.retry_pause_s, zero=True)
         if self.report_timeout_s is not None:
             _check_seconds("report_timeout_s", self.report_timeout_s)
-        if self.on_exhausted not in {"error", "clone"}:
-            raise ConfigurationError(
-                f'on_exhausted must be "error" or "clone", got {self.on_exhausted!r}'
-                + nearest(str(self.on_exhausted), ("error", "clone"))
-            )
+        _check_choice("on_exhausted", self.on_exhausted, ("error", "clone"))
+        _check_choice("on_all_failed", self.on_all_failed, ("raise", "return"))
 
 
 @reject_unknown_keywords
@@ -245,6 +252,14 @@ def _check_seconds(name: str, value: float, *, zero: bool = False) -> None:
     if not is_number or value < 0 or (value == 0 and not zero):
         least = "at least 0" if zero else "greater than 0"
         raise ConfigurationError(f"{name} must be a number of seconds, {least}, got {value!r}")
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, str]) -> None:
+    if value not in choices:
+        one, other = choices
+        raise ConfigurationError(
+            f'{name} must be "{one}" or "{other}", got {value!r}' + nearest(str(value), choices)
+        )
 
 
 def _required(name: str, value: int | None) -> int:

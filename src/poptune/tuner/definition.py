@@ -218,6 +218,7 @@ class Definition:
             checkpoint_frequency=checkpoints.checkpoint_frequency,
             checkpoint_at_end=at_end,
             background_saves=checkpoints.save_in_background,
+            seed_libraries=self.tune.seed_libraries,
             resources=self.resources,
         )
 

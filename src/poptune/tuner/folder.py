@@ -79,8 +79,8 @@ class ExperimentFolder:
     @classmethod
     def make(
         cls, storage_path: Path, name: str, *, remote: str = ""
-    ) -> tuple[ExperimentFolder, ExperimentLock]:
-        """Return a new folder, locked; a finished experiment of that name is moved out of its way.
+    ) -> tuple[ExperimentFolder, ExperimentLock, Path | None]:
+        """Return a new folder, locked, and where a finished experiment is now that had that name, if one had.
 
         Args:
             storage_path: What it is to be in.
@@ -93,6 +93,7 @@ class ExperimentFolder:
                 some other folder.
         """
         folder = cls(_writable(storage_path) / name, remote)
+        moved_aside = None
         while True:
             folder._make_empty()
             try:
@@ -100,9 +101,9 @@ class ExperimentFolder:
             except FileNotFoundError:  # somebody else moves it out of the way just now
                 continue
             if not folder.layout.journal.is_file():
-                return folder, lock
+                return folder, lock, moved_aside
             try:
-                folder._make_way(lock)
+                moved_aside = folder._make_way(lock)
             finally:
                 lock.release()
 
@@ -162,7 +163,7 @@ class ExperimentFolder:
         ours = {objects, f"{objects}.new", f"{journal}.new", self.layout.lock.name, ORIGIN_NAME, CHECKPOINTS}
         return {_without_suffix(path.name) for path in self.path.iterdir()} <= ours
 
-    def _make_way(self, lock: ExperimentLock) -> None:
+    def _make_way(self, lock: ExperimentLock) -> Path:
         if not self.is_completed:
             raise ExperimentError(
                 f"An experiment named {self.path.name!r} was interrupted in {self.path.parent}: continue it "
@@ -174,6 +175,7 @@ class ExperimentFolder:
         self.path.rename(aside)
         (aside / ORIGIN_NAME).unlink(missing_ok=True)  # of the remote one that is moved, too, not of this
         lock.follow(Layout(aside).lock)
+        return aside
 
     def store(self, definition: Definition) -> ObjectTable:
         """Keep what defines the experiment, so that it can be restored."""

@@ -15,13 +15,14 @@ from poptune.controller import Controller, Limits, Listener, Observer
 from poptune.controller.cleaning import Cleaning
 from poptune.controller.damage import damaged_checkpoints
 from poptune.controller.effects import Effects
+from poptune.controller.interrupts import InterruptedAtOnceError
 from poptune.controller.recovery import remind, spent_s
 from poptune.core.events import Created, Resumed
 from poptune.core.experiment import Experiment, Step
 from poptune.core.population import Population
 from poptune.executors.base import Work
 from poptune.journal import ObjectTable, SqliteJournal, consistent, valid_results
-from poptune.loggers import CsvLogger, JsonLogger, OutputLogger, PerturbationLogger, tensorboard
+from poptune.loggers import CsvLogger, ErrorLogger, JsonLogger, OutputLogger, PerturbationLogger, tensorboard
 from poptune.progress import Progress, RunFacts, watch
 from poptune.schedulers import PopulationBasedTraining
 from poptune.search_space import Domain, GridSearch, SampleFrom, entries
@@ -52,6 +53,8 @@ class Run:
     """The session's hold on the remote folder; ``None`` for an experiment that has none."""
     spent_s: float = 0.0
     """For how long earlier sessions have worked on the experiment."""
+    moved_aside: Path | None = None
+    """Where the finished experiment is now that had this one's name."""
     renewal: Renewal = field(default_factory=lambda: Renewal({}))
     """The references of today for those of before."""
 
@@ -80,7 +83,9 @@ class Run:
         )
         experiment = Experiment(definition.tune.scheduler, definition.settings(len(trials)))
         first = experiment.handle(created)
-        folder, lock = ExperimentFolder.make(storage, name, remote=join(url, name) if url else "")
+        folder, lock, moved_aside = ExperimentFolder.make(
+            storage, name, remote=join(url, name) if url else ""
+        )
         with ExitStack() as on_error:
             on_error.callback(lock.release)
             remote = _take_remote(folder, on_error)
@@ -102,6 +107,7 @@ class Run:
             lock=lock,
             first=first,
             remote=remote,
+            moved_aside=moved_aside,
         )
 
     @classmethod
@@ -186,7 +192,13 @@ class Run:
             if self.experiment.population.completed:
                 return True
             with progress:
-                completed = self._controller(progress).run(self.first)
+                if self.moved_aside is not None:
+                    progress.remark(f"The experiment that had this name is in {self.moved_aside} now")
+                try:
+                    completed = self._controller(progress).run(self.first)
+                except InterruptedAtOnceError:
+                    progress.finish(completed=False)
+                    raise
                 progress.finish(completed=completed)
                 return completed
 
@@ -245,6 +257,7 @@ class Run:
         results = partial(valid_results, self.journal)
         chosen = self.definition.run.loggers
         loggers: list[Observer] = [] if self.remote is None else [self.remote.mirroring]
+        loggers.append(ErrorLogger(layout))
         if "json" in chosen:
             loggers.append(JsonLogger(layout, results))
         if "csv" in chosen:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from poptune.arguments import reject_unknown_keywords
+from poptune.controller.interrupts import InterruptedAtOnceError
 from poptune.core.scheduler import Scheduler
 from poptune.errors import ExperimentError
 from poptune.journal import ObjectTable
@@ -23,6 +25,7 @@ from poptune.tuner.definition import Definition
 from poptune.tuner.disk import disk_errors_explained
 from poptune.tuner.folder import ExperimentFolder
 from poptune.tuner.mended import of_this_script
+from poptune.tuner.outcome import raise_if_all_failed
 from poptune.tuner.run import Run
 
 
@@ -165,9 +168,11 @@ class Tuner:
     def fit(self) -> ResultGrid:
         """Train until every trial has ended, and return the results.
 
-        Ctrl-C ends the run gracefully: the results so far are returned, and :meth:`restore` continues it.
+        Ctrl-C ends the run gracefully: the results so far are returned, and :meth:`restore` continues it. A
+        second Ctrl-C ends the program at once, with exit code 130; what was journaled is safe.
 
         Raises:
+            AllTrialsFailedError: Every trial was given up, or would have been; it has the results.
             ExperimentError: The folder cannot be used, or holds an interrupted experiment of that name.
             ConfigurationError: The remote storage cannot be written.
             StorageError: The remote storage fails; at the end, when all is done, for too long.
@@ -191,8 +196,18 @@ class Tuner:
         self._is_as_stored = False
         self._folder, self._objects = run.folder, run.objects
         self._continuation = Continuation(definition=self._definition)
-        run.run()
-        return self.get_results() if has_more_to_do else self._old_results(run.folder)
+        try:
+            completed = run.run()
+        except InterruptedAtOnceError as interrupt:
+            if hasattr(sys, "ps1"):  # a prompt or a notebook goes on
+                raise
+            raise SystemExit(interrupt.exit_code) from None
+        if not has_more_to_do:
+            return self._old_results(run.folder)
+        results = self.get_results()
+        if completed and self._definition.run.failure_config.on_all_failed == "raise":
+            raise_if_all_failed(run.experiment.population.trials, results)
+        return results
 
     def _is_over(self, folder: ExperimentFolder) -> bool:
         return folder.is_completed and folder.is_all_there and not self._continuation.asks_for_more

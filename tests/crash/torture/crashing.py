@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,7 +67,8 @@ def whole_of(climb: Climb, scratch: Path) -> Outcome:
 def go_on(climb: Climb, storage: Path, executor: object = None) -> None:
     """Do what a user does whose program has died: run it again, or restore the experiment if there is one."""
     if (storage / "run" / "experiment.db").exists():
-        tune.Tuner.restore(storage / "run").fit()
+        with warnings.catch_warnings(action="ignore", category=tune.PoptuneWarning):  # it may have ended
+            tune.Tuner.restore(storage / "run").fit()
     else:
         climb.tuner(storage, executor).fit()
 

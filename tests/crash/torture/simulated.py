@@ -21,7 +21,7 @@ from poptune.schedulers import PopulationBasedTraining
 from poptune.search_space import uniform
 from poptune.simulation import SimulatedWorkers, created
 from poptune.types import TrialStatus
-from poptune.verification import replay
+from poptune.verification import Deciders, replay
 from torture.climbing import START, advance
 from torture.outcome import Outcome, plain, row
 from torture.tried import Tried
@@ -206,7 +206,7 @@ class Life:
         known = {ref.id for trial in seen.trials for ref in trial.saved}
         if known != set(self.disk):
             found.append(f"the disk has {sorted(self.disk)}, the journal {sorted(known)}")
-        again = replay(self.journal.read, self.simulation.scheduler, self.simulation.settings)
+        again = replay(self.journal.read, Deciders(self.simulation.scheduler, self.simulation.settings))
         found += [f"verify finds {difference}" for difference in again.differences]
         return found
 

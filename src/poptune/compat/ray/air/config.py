@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import poptune
 from poptune import Callback, CheckpointConfig, Stopper
@@ -27,7 +27,9 @@ DEFAULT_STORAGE_PATH = "~/ray_results"
 @reject_unknown_keywords
 @dataclass(frozen=True, kw_only=True)
 class FailureConfig(poptune.FailureConfig):
-    """As :class:`poptune.FailureConfig`."""
+    """As :class:`poptune.FailureConfig`; where all trials fail, their results are returned all the same."""
+
+    on_all_failed: Literal["raise", "return"] = "return"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,0 +1,30 @@
+"""``error.txt`` in the folder of a trial that was given up: the whole traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from poptune.core.events import Event, Left, Resumed
+from poptune.core.population import Population
+from poptune.layout import Layout
+from poptune.loggers.files import replace_text
+from poptune.types import TrialStatus
+
+
+class ErrorLogger:
+    """Writes ``error.txt``, and removes it where the trial trains on after all."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    def observe(self, events: Sequence[Event], population: Population) -> None:
+        for event in events:
+            match event:
+                case Left(trial=trial_id, status=TrialStatus.ERROR):
+                    trial = population[trial_id]
+                    replace_text(self._layout.error(trial.spec.folder), trial.error.rstrip() + "\n")
+                case Resumed(revived=revived):
+                    for trial_id in revived:
+                        self._layout.error(population[trial_id].spec.folder).unlink(missing_ok=True)
+                case _:
+                    pass

@@ -31,6 +31,7 @@ def run(path, *callbacks, scheduler=None, lrs=(1.0,), executor="inline", stop=2)
             executor=executor,
             verbose=0,
             stop={"training_iteration": stop},
+            failure_config=tune.FailureConfig(on_all_failed="return"),
         ),
     ).fit()
 

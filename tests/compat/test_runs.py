@@ -81,7 +81,7 @@ def test_metrics_by_keyword_are_an_error_that_says_how(inline):
     def old(config):
         tune.report(loss=0.5, accuracy=0.9)
 
-    results = tune.Tuner(old, run_config=inline()).fit()
+    results = tune.Tuner(old, run_config=inline(failure_config=tune.FailureConfig())).fit()
     assert results.num_errors == 1
     assert 'write report({"loss": ..., "accuracy": ...})' in str(results.errors[0])
 

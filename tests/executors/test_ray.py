@@ -181,7 +181,7 @@ def test_a_silent_trial_is_ended(tmp_path):
         tune.report({"height": 1})
         threading.Event().wait()
 
-    failures = tune.FailureConfig(report_timeout_s=0.3)
+    failures = tune.FailureConfig(report_timeout_s=0.3, on_all_failed="return")
     results = fit(tmp_path, train, run={"failure_config": failures})
     assert all("report_timeout_s" in str(result.error) for result in results)
 
@@ -203,7 +203,7 @@ def test_a_worker_that_is_told_to_end_saves_what_can_be_asked_for_its_state_firs
     (saved,) = [result for result in talk.results(A) if result.checkpoint is not None]
     assert saved.metrics["height"] >= 3
     assert saved == talk.results(A)[-1], "it leaves with that"
-    assert (tmp_path / "run" / f"train_{A}" / f"checkpoint_{saved.checkpoint:06d}").is_dir()
+    assert (tmp_path / "run/checkpoints" / f"train_{A}" / f"checkpoint_{saved.checkpoint:06d}").is_dir()
 
 
 def test_a_waiting_worker_that_is_told_to_end_leaves_at_once(tmp_path):

@@ -211,7 +211,9 @@ def test_a_result_without_the_metric_fails_its_trial_and_lists_the_keys(tmp_path
     def misnamed(config):
         tune.report({"accuracy": 0.5, "lr": config["lr"]})
 
-    results = tuner(tmp_path, trainable=misnamed, scheduler=pbt(), num_samples=2).fit()
+    with pytest.raises(tune.AllTrialsFailedError) as raised:
+        tuner(tmp_path, trainable=misnamed, scheduler=pbt(), num_samples=2).fit()
+    results = raised.value.results
     assert results.num_errors == 2
     message = str(results.errors[0])
     assert "lacks 'loss'" in message
@@ -219,8 +221,11 @@ def test_a_result_without_the_metric_fails_its_trial_and_lists_the_keys(tmp_path
 
 
 def test_a_function_that_never_reports_fails_its_trial(tmp_path):
-    results = tuner(tmp_path, trainable=lambda config: None).fit()
-    assert "ended without a report: call tune.report({...})" in str(results.errors[0])
+    with pytest.raises(
+        tune.AllTrialsFailedError, match=r"ended without a report: call tune.report"
+    ) as raised:
+        tuner(tmp_path, trainable=lambda config: None).fit()
+    assert "ended without a report" in str(raised.value.results.errors[0])
 
 
 def test_an_exception_shows_the_user_s_own_traceback_and_the_others_go_on(tmp_path):

@@ -62,7 +62,7 @@ def test_a_trial_that_hangs_once_too_often_says_so(tmp_path):
     def train(config):
         time.sleep(600)
 
-    (error, _) = fit(tmp_path, train, failures={"report_timeout_s": 0.3}).errors
+    (error, _) = fit(tmp_path, train, failures={"report_timeout_s": 0.3, "on_all_failed": "return"}).errors
     assert "has not reported for 0.3 s (report_timeout_s)" in str(error)
 
 

@@ -192,7 +192,7 @@ class Tuner:
             return self._old_results(self._folder)
         else:
             run = Run.resume(self._folder, self._continuation, self._objects, is_stored=self._is_as_stored)
-        has_more_to_do = not run.experiment.population.completed
+        asked_in_vain = self._continuation.asks_for_more and run.experiment.population.completed
         self._is_as_stored = False
         self._folder, self._objects = run.folder, run.objects
         self._continuation = Continuation(definition=self._definition)
@@ -202,7 +202,7 @@ class Tuner:
             if hasattr(sys, "ps1"):  # a prompt or a notebook goes on
                 raise
             raise SystemExit(interrupt.exit_code) from None
-        if not has_more_to_do:
+        if asked_in_vain:
             return self._old_results(run.folder)
         results = self.get_results()
         if completed and self._definition.run.failure_config.on_all_failed == "raise":

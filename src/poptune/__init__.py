@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         UntrustedCheckpointError,
     )
     from poptune.executors import InlineExecutor, ProcessExecutor, RayExecutor, preload
+    from poptune.integrations import bind
     from poptune.results import Result, ResultGrid
     from poptune.runtime.current import TrialContext, get_checkpoint, get_context, report
     from poptune.runtime.shared import ObjectRef, get, put
@@ -113,6 +114,7 @@ __all__ = [
     "Tuner",
     "UntrustedCheckpointError",
     "__version__",
+    "bind",
     "choice",
     "get",
     "get_checkpoint",
@@ -151,6 +153,7 @@ _NAMES_BY_HOME = {
         "TrainableError TrainingCodeError UntrustedCheckpointError"
     ),
     "executors": "InlineExecutor ProcessExecutor RayExecutor preload",
+    "integrations": "bind",
     "results": "Result ResultGrid",
     "runtime.current": "TrialContext get_checkpoint get_context report",
     "runtime.shared": "ObjectRef get put",

@@ -54,6 +54,7 @@ class Effects:
         checkpoint = start.checkpoint
         return protocol.Assignment(
             trial=start.trial,
+            index=spec.index,
             name=spec.name,
             tag=spec.tag,
             folder=spec.folder,

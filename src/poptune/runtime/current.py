@@ -93,6 +93,8 @@ class TrialContext:
     """Who and where the running trial is."""
 
     trial_id: str
+    trial_index: int
+    """The trial's number, from 0: what tables and messages call it by."""
     trial_name: str
     trial_tag: str
     trial_dir: str
@@ -154,6 +156,7 @@ def get_context() -> TrialContext:
     assignment = here.assignment
     return TrialContext(
         trial_id=assignment.trial,
+        trial_index=assignment.index,
         trial_name=assignment.name,
         trial_tag=assignment.tag,
         trial_dir=str(here.folder),

@@ -40,6 +40,8 @@ class Assignment(Struct, frozen=True, kw_only=True, tag="assign"):
     """Train this trial from this state on."""
 
     trial: TrialId
+    index: int = 0
+    """The trial's number."""
     name: str
     tag: str
     folder: str

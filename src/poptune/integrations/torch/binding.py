@@ -65,7 +65,8 @@ def bind(optimizer: Optimizer, /, *names: str, scheduler: Any = None, **paths: s
         ...         optimizer.step()
         ...         tune.report({"loss": loss.item()})
     """
-    schedulers = list(scheduler) if isinstance(scheduler, list | tuple) else [scheduler] if scheduler else []
+    given = list(scheduler) if isinstance(scheduler, list | tuple) else [scheduler] if scheduler else []
+    schedulers = list(map(_unwrapped, given))
     bound = {**{name: name for name in names}, **paths}
     _check_schedulers(optimizer, schedulers, bound)
     rates = LearningRates(optimizer.param_groups, schedulers) if "lr" in bound else None
@@ -82,7 +83,7 @@ def bind(optimizer: Optimizer, /, *names: str, scheduler: Any = None, **paths: s
 
 def _check_schedulers(optimizer: Optimizer, schedulers: Sequence[Any], bound: Mapping[str, str]) -> None:
     for each in schedulers:
-        if getattr(each, "optimizer", None) is not optimizer:
+        if _innermost(getattr(each, "optimizer", None)) is not _innermost(optimizer):
             raise ConfigurationError(
                 f"The scheduler must be one of the same optimizer, got {each!r}: pass the scheduler that was "
                 "built with it"
@@ -92,6 +93,19 @@ def _check_schedulers(optimizer: Optimizer, schedulers: Sequence[Any], bound: Ma
             "To bind 'lr', the learning-rate scheduler must be known, as it would undo what is written, but "
             'this optimizer has one that is not: bind(optimizer, "lr", scheduler=scheduler)'
         )
+
+
+def _innermost(optimizer: Any) -> Any:
+    """Return the optimizer that others wrap, as those of Accelerate do."""
+    while (inner := getattr(optimizer, "optimizer", None)) is not None and hasattr(inner, "param_groups"):
+        optimizer = inner
+    return optimizer
+
+
+def _unwrapped(scheduler: Any) -> Any:
+    """Return the scheduler that another one wraps, which has the rates."""
+    inner = getattr(scheduler, "scheduler", None)
+    return inner if hasattr(inner, "base_lrs") and not hasattr(scheduler, "base_lrs") else scheduler
 
 
 @final

@@ -44,9 +44,10 @@ class Setting:
         if self._key not in known:
             choices = sorted({*known, *(_BETAS if "betas" in known else ())} - set(GROUP_KEYS[1:]))
             close = difflib.get_close_matches(self.name, choices, n=1)
+            elsewhere = f'bind it to the object that has it, tune.bind(object, "{self.name}")'
             raise ConfigurationError(
                 f"A bound setting must be one of the optimizer's param groups, which are {choices}, got "
-                f"{self.name!r}{f': did you mean {close[0]!r}?' if close else ': bind one of these'}"
+                f"{self.name!r}: {f'did you mean {close[0]!r}? If not, ' if close else ''}{elsewhere}"
             )
 
     def wanted(self, config: Config) -> Any:

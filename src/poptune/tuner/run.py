@@ -22,6 +22,7 @@ from poptune.core.experiment import Experiment, Step
 from poptune.core.population import Population
 from poptune.executors.base import Work
 from poptune.journal import ObjectTable, SqliteJournal, consistent, valid_results
+from poptune.layout import Layout
 from poptune.loggers import CsvLogger, ErrorLogger, JsonLogger, OutputLogger, PerturbationLogger, tensorboard
 from poptune.progress import Progress, RunFacts, watch
 from poptune.schedulers import PopulationBasedTraining
@@ -31,6 +32,7 @@ from poptune.storage.locations import storage_mirror
 from poptune.storage.remote import check_writable
 from poptune.tuner.continuing import Continuation
 from poptune.tuner.definition import Definition
+from poptune.tuner.first_results import FirstResults
 from poptune.tuner.folder import ExperimentFolder, keep_revision
 from poptune.tuner.lock import ExperimentLock
 from poptune.tuner.naming import experiment_name, trial_specs
@@ -257,7 +259,7 @@ class Run:
         results = partial(valid_results, self.journal)
         chosen = self.definition.run.loggers
         loggers: list[Observer] = [] if self.remote is None else [self.remote.mirroring]
-        loggers.append(ErrorLogger(layout))
+        loggers += [ErrorLogger(layout), self._first_results(layout)]
         if "json" in chosen:
             loggers.append(JsonLogger(layout, results))
         if "csv" in chosen:
@@ -267,6 +269,15 @@ class Run:
         if "tensorboard" in chosen and tensorboard.is_installed():
             loggers.append(tensorboard.TensorBoardLogger(layout))
         return loggers
+
+    def _first_results(self, layout: Layout) -> FirstResults:
+        definition = self.definition
+        return FirstResults(
+            layout,
+            metric=definition.tune.metric,
+            ends={**definition.stop_rules.thresholds, **(definition.run.stop_population_at or {})},
+            keeps_all=definition.run.checkpoint_config.num_to_keep is None,
+        )
 
     def _listeners(self) -> list[Listener]:
         if not self.definition.run.log_to_file:

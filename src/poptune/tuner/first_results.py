@@ -1,0 +1,94 @@
+"""What the first results show that was hardly meant, told while there is nothing to lose yet."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+
+from poptune.core.events import Event, Reported
+from poptune.core.population import Population
+from poptune.layout import Layout
+from poptune.nested import flatten
+from poptune.notices import warn
+
+_SHARE_OF_DISK = 0.1
+"""More of the disk is hardly meant for checkpoints of one experiment."""
+
+
+class FirstResults:
+    """Looks at the first result of all, and at the first checkpoint.
+
+    Args:
+        layout: Where the experiment is.
+        metric: What the trials are compared by, if they are.
+        ends: The values of metrics at which a trial, or all, end.
+        keeps_all: Whether no checkpoint is given up.
+    """
+
+    def __init__(
+        self, layout: Layout, *, metric: str | None, ends: Mapping[str, float], keeps_all: bool
+    ) -> None:
+        self._layout = layout
+        self._metric = metric
+        self._ends = ends
+        self._awaits_result = True
+        self._awaits_checkpoint = keeps_all
+
+    def observe(self, events: Sequence[Event], population: Population) -> None:
+        """See records that are in the journal now."""
+        if not (self._awaits_result or self._awaits_checkpoint):
+            return
+        for event in events:
+            if isinstance(event, Reported):
+                self._look(event, population)
+
+    def _look(self, reported: Reported, population: Population) -> None:
+        if self._awaits_result:
+            self._awaits_result = False
+            if reported.iteration == 1:
+                self._tell_of_missing(reported)
+        if self._awaits_checkpoint and reported.checkpoint is not None:
+            self._awaits_checkpoint = False
+            self._tell_of_space(reported, population)
+
+    def _tell_of_missing(self, first: Reported) -> None:
+        known = flatten(first.metrics)
+        missing = [key for key in self._ends if key not in known]
+        if missing:
+            none = "Nothing ends the trials" if len(missing) == len(self._ends) else "By it nothing ends"
+            warn(
+                f"The first result lacks {', '.join(map(repr, missing))}, which stop waits for; it has "
+                f"{sorted(known)}. {none} unless it is reported later: mend the name in stop or in report()"
+            )
+        if self._metric is not None and self._metric not in known:
+            warn(
+                f"The first result lacks {self._metric!r}, the metric that trials are compared by; it has "
+                f"{sorted(known)}. Unless it is reported later there is no best trial: mend the name in "
+                "TuneConfig(metric=...) or in report()"
+            )
+
+    def _tell_of_space(self, saved: Reported, population: Population) -> None:
+        """Project what all checkpoints will take, if it is known how long the trials are."""
+        last = self._ends.get("training_iteration")
+        if last is None or saved.checkpoint is None:
+            return
+        path = self._layout.root / population[saved.trial].saved[-1].path
+        size_bytes = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        saves = last * saved.checkpoint / saved.iteration * len(population.trials)
+        disk = shutil.disk_usage(self._layout.root)
+        if size_bytes * saves > _SHARE_OF_DISK * disk.total:
+            warn(
+                f"All checkpoints are kept: {saves:,.0f} of {_shown(size_bytes)} will take "
+                f"{_shown(size_bytes * saves)} of this disk, which has {_shown(disk.free)} left of "
+                f"{_shown(disk.total)}. Keep the newest ones only, "
+                "RunConfig(checkpoint_config=tune.CheckpointConfig(num_to_keep=2)); what a trial may go back "
+                "to is kept in any case"
+            )
+
+
+def _shown(size_bytes: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size_bytes < 1000:
+            return f"{size_bytes:.3g} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:.3g} TB"

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from poptune.core.events import Event, Planned, Reported, Restarted
 from poptune.core.population import Population, Trial
 from poptune.core.scheduler import CheckpointRef, Decision, Load
+from poptune.equality import same
 from poptune.types import CheckpointId, Config, TrialId
 
 
@@ -139,7 +140,7 @@ class History:
             checkpoint = decision.source.checkpoint
             self._note_exploit(trial, decision, checkpoint, config)
             self._go_to(trial, checkpoint, config, load=decision)
-        elif config != trial.config:
+        elif not same(config, trial.config):
             present = self._present(trial)
             self._begin(trial, config, after=trial.iteration, parent=present, report=trial.reports)
 
@@ -235,5 +236,5 @@ def _continues(before: Segment, segment: Segment) -> bool:
         segment.checkpoint is None
         and segment.trial == before.trial
         and segment.after == before.until
-        and segment.config == before.config
+        and same(segment.config, before.config)
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from poptune.core.events import Reported
 from poptune.core.schedule import Schedule
+from poptune.equality import same
 from poptune.results.frames import metrics_frame
 from poptune.results.history import Exploit, Segment
 from poptune.results.recording import Recording
@@ -33,7 +34,7 @@ class Lineage:
         """The config over the iterations."""
         changes: dict[int, Config] = {}
         for before, segment in zip((None, *self.segments), self.segments, strict=False):
-            if before is None or segment.config != before.config:
+            if before is None or not same(segment.config, before.config):
                 changes[segment.after] = segment.config
         return Schedule(changes.items())
 

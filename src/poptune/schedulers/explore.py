@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Protocol
 
+from poptune.copies import copied
+from poptune.equality import index_of
 from poptune.errors import ConfigurationError
 from poptune.search_space import Domain, Float, Integer, Normal, Numeric, Ordinal, resolve
+from poptune.search_space.values import without_numpy_scalars
 from poptune.types import Config
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ def sample(mutation: Any, rng: np.random.Generator) -> Any:
     if isinstance(mutation, Domain):
         return resolve({"value": mutation}, generator=lambda _: rng).config["value"]
     if callable(mutation):
-        return mutation()
+        return copied(mutation())
     return mutation[int(rng.integers(len(mutation)))]
 
 
@@ -75,13 +78,13 @@ class Perturb:
         explored = self._each(_copy(config), self.mutations, draw, "")
         if self.custom is None:
             return explored
-        changed = self.custom(explored)
+        changed = self.custom(copied(explored))
         if not isinstance(changed, dict):
             raise ConfigurationError(
                 f"custom_explore_fn must return the changed config, a dict, got {changed!r}: "
                 "end it with `return config`"
             )
-        return changed
+        return copied(changed)
 
     def _each(self, config: Config, mutations: Mapping[str, Any], draw: Draw, path: str) -> Config:
         for key, mutation in mutations.items():
@@ -98,9 +101,10 @@ class Perturb:
         resample = rng.random() < self.resample_probability
         if isinstance(mutation, list | tuple | Ordinal):
             values = mutation.values if isinstance(mutation, Ordinal) else mutation
-            if resample or value not in values:
+            place = None if resample else index_of(*without_numpy_scalars((value, values)))
+            if place is None:
                 return values[int(rng.integers(len(values)))]
-            place = list(values).index(value) + (1 if rng.random() < 0.5 else -1)
+            place += 1 if rng.random() < 0.5 else -1
             return values[min(max(place, 0), len(values) - 1)]
         is_number = not isinstance(value, bool) and isinstance(value, Real) and _is_numeric(mutation)
         if resample or (is_number and value == 0):

@@ -11,6 +11,7 @@ from typing import Any
 
 from poptune.arguments import nearest
 from poptune.callbacks import needs_lockstep
+from poptune.copies import copied
 from poptune.core.experiment import Settings
 from poptune.core.policy_log import read_policy
 from poptune.core.random import derived_generator
@@ -24,7 +25,7 @@ from poptune.executors.shipping import ship, ship_config
 from poptune.notices import warn
 from poptune.runtime.protocol import Terms
 from poptune.runtime.trainable import Prepared, Trainable, bundles_of, check_resources
-from poptune.schedulers import PopulationBasedTrainingReplay
+from poptune.schedulers import PopulationBasedTraining, PopulationBasedTrainingReplay
 from poptune.search_space import Resolved, validate, variants
 from poptune.stoppers import StopRules, stop_rules
 from poptune.storage import local_path, remote_url
@@ -60,7 +61,9 @@ class Definition:
         Raises:
             ConfigurationError: Something is wrong.
         """
-        scheduler = _with_policy(tune.scheduler, param_space).for_metric(tune.metric, tune.mode)
+        param_space, points = copied(param_space), copied(tune.points_to_evaluate)
+        validate(param_space)
+        scheduler = _fitted(tune.scheduler, param_space).for_metric(tune.metric, tune.mode)
         needs = scheduler.needs
         if needs.metric is not None and needs.mode is None:
             raise ConfigurationError(
@@ -71,14 +74,19 @@ class Definition:
         definition = cls(
             prepared=prepared,
             param_space=param_space,
-            tune=replace(tune, scheduler=scheduler, metric=needs.metric, mode=needs.mode),
+            tune=replace(
+                tune,
+                scheduler=scheduler,
+                metric=needs.metric,
+                mode=needs.mode,
+                points_to_evaluate=points,
+            ),
             run=run,
             executor=_executor(run.executor),
             bundles=bundles_of(resources),
         )
         if url := remote_url(run.storage_path):
             check_installed(url)
-        validate(param_space)
         definition.executor.count_slots(definition.bundles)
         prepared.check_signature()
         definition._check_class_form(prepared)
@@ -222,10 +230,19 @@ class Definition:
         )
 
 
-def _with_policy(scheduler: Scheduler[Any], param_space: Mapping[str, Any]) -> Scheduler[Any]:
-    """Read the policy file of a replay; any other scheduler is returned as it is."""
-    if not isinstance(scheduler, PopulationBasedTrainingReplay):
-        return scheduler
+def _fitted(scheduler: Scheduler[Any], param_space: Mapping[str, Any]) -> Scheduler[Any]:
+    """Return the scheduler with its mutations or its policy brought together with the space."""
+    if isinstance(scheduler, PopulationBasedTraining):
+        return scheduler.for_space(param_space)
+    if isinstance(scheduler, PopulationBasedTrainingReplay):
+        return _with_policy(scheduler, param_space)
+    return scheduler
+
+
+def _with_policy(
+    scheduler: PopulationBasedTrainingReplay, param_space: Mapping[str, Any]
+) -> PopulationBasedTrainingReplay:
+    """Read the policy file of a replay."""
     policy = scheduler.policy_file
     schedule = policy if isinstance(policy, Schedule) else _read_policy(policy)
     replayed = set(schedule(1))

@@ -106,7 +106,7 @@ class _Replaying:
             return
         for pair, again in zip_longest(numbered, (e for e in settled[1:] if not _hangs_on_memory(e))):
             number, journaled = pair or (self._found.events, None)
-            if journaled != again and not (isinstance(journaled, Planned) and isinstance(again, Planned)):
+            if not (isinstance(journaled, Planned) and isinstance(again, Planned)) and journaled != again:
                 self._differ(number, journaled, again)
                 return
         for eviction in evictions:

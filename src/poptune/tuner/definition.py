@@ -26,11 +26,12 @@ from poptune.notices import warn
 from poptune.runtime.protocol import Terms
 from poptune.runtime.trainable import Prepared, Trainable, bundles_of, check_resources
 from poptune.schedulers import PopulationBasedTraining, PopulationBasedTrainingReplay
-from poptune.search_space import Resolved, validate, variants
+from poptune.search_space import Resolved, entries, validate, variants
 from poptune.stoppers import StopRules, stop_rules
 from poptune.storage import local_path, remote_url
 from poptune.storage.remote import check_installed, read_url
 from poptune.tuner.configs import RunConfig, TuneConfig
+from poptune.tuner.opening import opened, refuse_unopened
 
 _EXECUTORS: dict[str, Callable[[], Executor]] = {
     "processes": ProcessExecutor,
@@ -63,6 +64,9 @@ class Definition:
         """
         param_space, points = copied(param_space), copied(tune.points_to_evaluate)
         validate(param_space)
+        refuse_unopened("param_space", param_space)
+        refuse_unopened("points_to_evaluate", points)
+        refuse_unopened("with_parameters", prepared.parameters)
         scheduler = _fitted(tune.scheduler, param_space).for_metric(tune.metric, tune.mode)
         needs = scheduler.needs
         if needs.metric is not None and needs.mode is None:
@@ -233,6 +237,7 @@ class Definition:
 def _fitted(scheduler: Scheduler[Any], param_space: Mapping[str, Any]) -> Scheduler[Any]:
     """Return the scheduler with its mutations or its policy brought together with the space."""
     if isinstance(scheduler, PopulationBasedTraining):
+        refuse_unopened("hyperparam_mutations", scheduler.hyperparam_mutations)
         return scheduler.for_space(param_space)
     if isinstance(scheduler, PopulationBasedTrainingReplay):
         return _with_policy(scheduler, param_space)
@@ -244,17 +249,20 @@ def _with_policy(
 ) -> PopulationBasedTrainingReplay:
     """Read the policy file of a replay."""
     policy = scheduler.policy_file
+    written = not isinstance(policy, Schedule)
     schedule = policy if isinstance(policy, Schedule) else _read_policy(policy)
     replayed = set(schedule(1))
-    if param_space and set(param_space) != replayed:
+    if not set(param_space) <= replayed:
         raise ConfigurationError(
             f"A replay takes its config from the policy, whose keys are {sorted(replayed)}, but the "
             f"param_space has {sorted(param_space)}: is the policy of another experiment? If not, leave the "
             "param_space out"
         )
-    if param_space:
-        warn("The config comes from the replayed policy; the param_space is overridden")
-    return scheduler.with_schedule(schedule)
+    schedule, taken = opened(schedule, param_space, written=written)
+    if any(not any(f"{one}.".startswith(f"{path}.") for one in taken) for path in entries(param_space)):
+        but = f", but for {', '.join(taken)}, which the policy only names" if taken else ""
+        warn(f"The config comes from the replayed policy; the param_space is overridden{but}")
+    return scheduler.with_schedule(copied(schedule))
 
 
 def _read_policy(path: str | PathLike[str]) -> Schedule:

@@ -425,3 +425,28 @@ def test_what_a_custom_function_keeps_it_cannot_change_afterwards() -> None:
     explored = Perturb(mutations={}, custom=keep).explore({"layers": [64]}, draw_with(0))
     kept[0]["layers"].append(10)
     assert explored == {"layers": [64]}
+
+
+def test_a_function_that_returns_a_domain_means_a_sample_of_it() -> None:
+    mutations = {
+        "x": lambda: tune.randint(3, 6),
+        "deep": {"y": lambda: tune.choice([{"z": tune.uniform(0, 1)}])},
+    }
+    filled = [fill_missing({}, mutations, draw_with(seed)) for seed in range(50)]
+    assert {config["x"] for config in filled} == {3, 4, 5}
+    assert len({config["deep"]["y"]["z"] for config in filled}) == 50
+    perturb = Perturb(mutations=mutations, resample_probability=1)
+    assert perturb.explore(filled[0], draw_with(7)) == perturb.explore(filled[0], draw_with(7))
+    assert {perturb.explore(filled[0], draw_with(seed))["x"] for seed in range(50)} == {3, 4, 5}
+
+
+def test_a_function_that_raises_is_an_error_that_names_its_key() -> None:
+    def broken() -> float:
+        raise ZeroDivisionError("nothing to divide by")
+
+    told = r"mutation of 'deep\.x' must return a value, but it raised ZeroDivisionError: nothing to divide by"
+    with pytest.raises(ConfigurationError, match=told):
+        fill_missing({}, {"deep": {"x": broken}}, draw_with(0))
+    perturb = Perturb(mutations={"deep": {"x": broken}}, resample_probability=1)
+    with pytest.raises(ConfigurationError, match=told):
+        perturb.explore({"deep": {"x": 1.0}}, draw_with(0))

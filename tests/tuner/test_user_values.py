@@ -266,6 +266,7 @@ def test_what_the_user_changes_after_making_the_tuner_changes_nothing(tmp_path):
             metric="acc",
             mode="max",
             num_samples=2,
+            seed=0,
             points_to_evaluate=[point],
             scheduler=PopulationBasedTraining(
                 time_attr="training_iteration",
@@ -280,6 +281,7 @@ def test_what_the_user_changes_after_making_the_tuner_changes_nothing(tmp_path):
     mine["new"] = 1
     options[0]["width"] = 2
     point["extra"].append(2)
-    first = tuner.fit()[0].config
+    results = tuner.fit()
+    first = dict(results.lineage.segments[results[0].trial_id][0].config)
     del first["lr"]
     assert same(first, {"array": np.zeros(2), "nested": {"a": 1}, "extra": [1], "net": {"width": 1}})

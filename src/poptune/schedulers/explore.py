@@ -29,13 +29,33 @@ class Explore(Protocol):
         ...
 
 
-def sample(mutation: Any, rng: np.random.Generator) -> Any:
-    """Draw a fresh value from a mutation that is not a dict."""
-    if isinstance(mutation, Domain):
-        return resolve({"value": mutation}, generator=lambda _: rng).config["value"]
-    if callable(mutation):
-        return copied(mutation())
-    return mutation[int(rng.integers(len(mutation)))]
+def sample(mutation: Any, rng: np.random.Generator, *, where: str) -> Any:
+    """Draw a fresh value from a mutation that is not a dict.
+
+    Args:
+        mutation: The mutation. What a function returns is the value, or a domain to draw it from.
+        rng: What to draw with.
+        where: The hyperparameter's dotted path, for an error.
+
+    Raises:
+        ConfigurationError: A function raises.
+    """
+    if isinstance(mutation, list | tuple):
+        return mutation[int(rng.integers(len(mutation)))]
+    drawn = mutation if isinstance(mutation, Domain) else copied(_called(mutation, where))
+    if not isinstance(drawn, Domain):
+        return drawn
+    return resolve({"value": drawn}, generator=lambda _: rng).config["value"]
+
+
+def _called(mutation: Callable[[], Any], where: str) -> Any:
+    try:
+        return mutation()
+    except Exception as error:
+        raise ConfigurationError(
+            f"The function that is the mutation of {where!r} must return a value, but it raised "
+            f"{type(error).__name__}: {error}. Mend the function"
+        ) from error
 
 
 def fill_missing(config: Config, mutations: Mapping[str, Any], draw: Draw, path: str = "") -> Config:
@@ -46,7 +66,7 @@ def fill_missing(config: Config, mutations: Mapping[str, Any], draw: Draw, path:
         if isinstance(mutation, Mapping):
             filled[key] = fill_missing(_nested(filled, key, where), mutation, draw, f"{where}.")
         elif key not in filled:
-            filled[key] = sample(mutation, draw(where))
+            filled[key] = sample(mutation, draw(where), where=where)
     return filled
 
 
@@ -92,12 +112,12 @@ class Perturb:
             if isinstance(mutation, Mapping):
                 config[key] = self._each(_nested(config, key, where), mutation, draw, f"{where}.")
             elif key not in config:
-                config[key] = sample(mutation, draw(where))
+                config[key] = sample(mutation, draw(where), where=where)
             else:
-                config[key] = self._one(config[key], mutation, draw(where))
+                config[key] = self._one(config[key], mutation, draw(where), where)
         return config
 
-    def _one(self, value: Any, mutation: Any, rng: np.random.Generator) -> Any:
+    def _one(self, value: Any, mutation: Any, rng: np.random.Generator, where: str) -> Any:
         resample = rng.random() < self.resample_probability
         if isinstance(mutation, list | tuple | Ordinal):
             values = mutation.values if isinstance(mutation, Ordinal) else mutation
@@ -108,7 +128,7 @@ class Perturb:
             return values[min(max(place, 0), len(values) - 1)]
         is_number = not isinstance(value, bool) and isinstance(value, Real) and _is_numeric(mutation)
         if resample or (is_number and value == 0):
-            return sample(mutation, rng)
+            return sample(mutation, rng, where=where)
         if not is_number:
             return value
         if isinstance(mutation, Float | Normal) and isinstance(value, Integral):

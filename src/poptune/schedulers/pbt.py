@@ -46,6 +46,11 @@ NO_CHECKPOINT = (
     "Population Based Training needs checkpoints: pass one to each `report(metrics, checkpoint=...)`, at "
     "least once every perturbation_interval."
 )
+NOBODY_TO_COPY = (
+    "No trial can be copied, because every trial's last {metric!r} is NaN or infinite, so nobody is "
+    "perturbed until one reports a finite score. Train with other hyperparameters, such as a lower "
+    "learning rate, or mend how the metric is computed."
+)
 STALE_CHECKPOINT = (
     "A trial copies a checkpoint that is older than the last milestone of the trial that saved it. Save one "
     "at every perturbation_interval (or make the interval a multiple of yours), so that the newest state is "
@@ -202,8 +207,16 @@ class PopulationBasedTraining:
                 decisions=tuple(self._revive(population[t], state, population, random) for t in ready.trials)
             )
         answers = [self._judge(trial, state, population, random) for trial in ready.trials]
-        warnings = tuple(dict.fromkeys(warning for _, warning in answers if warning))
-        return Plan(decisions=tuple(decision for decision, _ in answers), warnings=warnings)
+        warnings = dict.fromkeys(warning for _, warning in answers if warning)
+        if self._has_no_donor(state, population):
+            warnings[NOBODY_TO_COPY.format(metric=self.metric)] = None
+        return Plan(decisions=tuple(decision for decision, _ in answers), warnings=tuple(warnings))
+
+    def _has_no_donor(self, ranking: Ranking, population: PopulationView) -> bool:
+        """Whether all who still train have a score, several of them, and none is finite."""
+        if len(ranking) < 2 or ranking.first_finite < len(ranking):
+            return False
+        return all(trial.last_score is not None for trial in population.trials if trial.status.is_live)
 
     def describe(self, state: Ranking, population: PopulationView) -> str:
         exploits = sum(trial.exploits for trial in population.trials)

@@ -31,6 +31,7 @@ from poptune.stoppers import StopRules, stop_rules
 from poptune.storage import local_path, remote_url
 from poptune.storage.remote import check_installed, read_url
 from poptune.tuner.configs import RunConfig, TuneConfig
+from poptune.tuner.doubts import doubts
 from poptune.tuner.opening import opened, refuse_unopened
 
 _EXECUTORS: dict[str, Callable[[], Executor]] = {
@@ -136,6 +137,12 @@ class Definition:
                 "The population has a single trial, so there is nobody to copy: "
                 "set TuneConfig(num_samples=...) to 4 or more"
             )
+        ends = dict(self.stop_rules.thresholds)
+        for key, value in (self.run.stop_population_at or {}).items():
+            ends[key] = min(value, ends.get(key, value))
+        budgets = [budget for budget in (self.tune.time_budget_s, self.stop_rules.timeout_s) if budget]
+        for doubt in doubts(scheduler, ends, time_budget_s=min(budgets, default=None)):
+            warn(doubt)
         stop = self.run.stop
         if isinstance(stop, Mapping) and self.tune.mode == "min" and self.tune.metric in stop:
             warn(

@@ -178,7 +178,7 @@ class RunConformance(MakesExecutors):
             scheduler=PopulationBasedTraining(
                 time_attr="epoch", perturbation_interval=100, hyperparam_mutations={"lr": [1, 2]}
             ),
-            run={"stop": {"epoch": 5}},
+            run={"stop": {"epoch": 500}},
         )
         told = [str(result.error) for result in results]
         for words, error in zip(

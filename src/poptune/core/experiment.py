@@ -239,7 +239,7 @@ class Experiment:
         else:
             self._leave(trial, TrialStatus.ERROR, "failed")
         if retries.fail_fast and not trial.status.is_live:
-            self._stop_all(f"trial {trial.spec.tag} failed, and fail_fast is set")
+            self._stop_all(f"trial {trial.index} failed, and fail_fast is set")
 
     def _on_damage(self, trial: Trial, checkpoint: str) -> None:
         """Have a trial that could not load its checkpoint, and all that were yet to load it, go around it."""

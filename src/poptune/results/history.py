@@ -33,10 +33,17 @@ class Segment:
     config: Config
     donor: TrialId | None = None
     """The trial that was copied where this segment begins."""
+    generation: int = 0
+    """How many copies lie between the start and its state."""
     checkpoint: CheckpointId | None = None
     """The checkpoint that was loaded where this segment begins; a donor's newest may be a third trial's."""
     reports: tuple[tuple[int, int], ...] = ()
     """Which of the trial's reports, counted from 1, are its iterations: ranges (first exclusive, last)."""
+
+    @property
+    def index(self) -> int:
+        """The trial's number."""
+        return int(self.tag.partition("_")[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +73,7 @@ class _Stretch:
     """The last report of the parent's trial that lies on the way here."""
     loaded: CheckpointId | None = None
     donor: TrialId | None = None
+    generation: int = 0
     kept: int | None = None
     """At a restart: how many of the trial's reports stayed valid."""
 
@@ -78,6 +86,7 @@ class _Stretch:
             until=until,
             config=self.config,
             donor=self.donor,
+            generation=self.generation,
             checkpoint=self.loaded,
             reports=((self.reports_before, report),),
         )
@@ -99,7 +108,7 @@ class History:
                 self._present(population[event.trial]).until = event.iteration
             case Planned(plan=plan):
                 for decision in plan.decisions:
-                    self._decide(population[decision.trial], decision)
+                    self._decide(population[decision.trial], decision, population)
             case Restarted():
                 self._restart(population[event.trial])
             case _:
@@ -133,13 +142,15 @@ class History:
             stretches.append(_Stretch(trial=trial, config=trial.config, after=0, until=0, reports_before=0))
         return stretches[-1]
 
-    def _decide(self, trial: Trial, decision: Decision) -> None:
+    def _decide(self, trial: Trial, decision: Decision, population: Population) -> None:
         config = trial.config if decision.config is None else decision.config
         if isinstance(decision.source, Load):
             self._loads[trial.id] = decision
             checkpoint = decision.source.checkpoint
             self._note_exploit(trial, decision, checkpoint, config)
-            self._go_to(trial, checkpoint, config, load=decision)
+            stretch = self._go_to(trial, checkpoint, config, load=decision)
+            if decision.donor is not None:
+                stretch.generation = population[decision.donor].generation + 1
         elif not same(config, trial.config):
             present = self._present(trial)
             self._begin(trial, config, after=trial.iteration, parent=present, report=trial.reports)
@@ -202,6 +213,7 @@ class History:
             reports_before=trial.reports,
             parent=parent,
             parent_report=report,
+            generation=trial.generation,
         )
         self._stretches[trial.id].append(stretch)
         return stretch

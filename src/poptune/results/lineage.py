@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_LONGEST = 60
+"""How much is shown of a value, which may be an array or a network."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lineage:
     """The ancestry of one state: the segments that led to it, whichever trial trained them.
@@ -49,13 +53,18 @@ class Lineage:
 
     def __str__(self) -> str:
         """One line a segment."""
-        return "\n".join(_line(segment) for segment in self.segments)
+        return "\n".join(map(self._line, self.segments))
+
+    def _line(self, segment: Segment) -> str:
+        donor = "" if segment.donor is None else self._recording.population[segment.donor].index
+        copied = "" if segment.donor is None else f"  copied trial {donor}"
+        config = ", ".join(f"{key}={_short(value)}" for key, value in segment.config.items())
+        return f"{segment.after:>6} to {segment.until:<6} {segment.index:>4}  {config}{copied}"
 
     def __repr__(self) -> str:
         copies = sum(segment.donor is not None for segment in self.segments)
-        return (
-            f"<Lineage of {self.segments[-1].tag}: {self.segments[-1].until} iterations, {copies} exploits>"
-        )
+        last = self.segments[-1]
+        return f"<Lineage of trial {last.index}: {last.until} iterations, {copies} exploits>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +85,5 @@ class PopulationLineage:
         return f"<PopulationLineage: {len(self.segments)} trials, {len(self.exploits)} exploits>"
 
 
-def _line(segment: Segment) -> str:
-    copied = f"  copied {segment.donor}" if segment.donor else ""
-    config = ", ".join(f"{key}={_short(value)}" for key, value in segment.config.items())
-    return f"{segment.after:>6} to {segment.until:<6} {segment.tag.split('_')[0]:>4}  {config}{copied}"
-
-
 def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else " ".join(str(value).split())[:_LONGEST]

@@ -167,4 +167,5 @@ class Result:
         return [(saved[number], dict(one.metrics)) for number, one in results if number in saved]
 
     def __repr__(self) -> str:
-        return f"<Result {self.tag}: {self.status}, {self._trial.iteration} iterations, {self.path}>"
+        trial = self._trial
+        return f"<Result of trial {trial.index}: {self.status}, {trial.iteration} iterations, {self.path}>"

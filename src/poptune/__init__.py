@@ -24,8 +24,8 @@ hyperparameters may be what, and have a population trained::
     print(results, results.get_best_result().schedule)
 
 Go on with ``help(tune.Tuner)``, ``help(tune.PopulationBasedTraining)``, ``help(tune.steps)`` and
-``help(tune.ResultGrid)``; with ``tune.plots.curves(results)``, if matplotlib is installed; and from a shell with
-``poptune --help``.
+``help(tune.ResultGrid)``; with ``tune.plots.curves(results)``, if matplotlib is installed; and from a shell
+with ``poptune --help``.
 
 Public names are imported when they are first used: a worker that only reports needs no scheduler, and a
 program that only reads results needs no executor.

@@ -2,6 +2,7 @@
 
 import argparse
 
+import numpy as np
 import pytest
 
 from poptune.core.unopened import UnopenedObject, is_of_an_object
@@ -19,7 +20,7 @@ def test_without_a_number_they_are_equal_by_their_text_but_for_addresses() -> No
     assert UnopenedObject("<function relu>") != "<function relu>"
 
 
-@pytest.mark.parametrize("value", [len, print, max, argparse, dict, lambda: 1, object(), [].append])
+@pytest.mark.parametrize("value", [len, print, max, argparse, dict, lambda: 1, object(), [].append, np.exp])
 def test_the_text_of_an_object_is_known(value: object) -> None:
     assert is_of_an_object(repr(value))
 

@@ -63,7 +63,7 @@ def fit(path, space, *, trainable=train, samples=6, seed=5, callbacks=(), tuned=
             **(tuned or {}),
         ),
         run_config=tune.RunConfig(
-            storage_path=path, executor="inline", verbose=0, loggers=(), callbacks=callbacks
+            storage_path=path, executor="inline", verbose=0, loggers=("json",), callbacks=callbacks
         ),
     ).fit()
 
@@ -74,6 +74,8 @@ OPTIONS: dict[str, list[Any]] = {
     "partials": [functools.partial(relu, x) for x in (1, 2, 3)],
     "classes": [Tanh, dict, list],
     "objects": [Tanh(0.1), Tanh(0.2), Tanh(0.3)],
+    "numpy's functions": [np.exp, np.log, np.tanh],
+    "numpy's types": [np.float32, np.dtype("f8"), np.int8],
     "torch functions": [torch.relu, torch.tanh, torch.sigmoid],
     "modules": [torch.nn.ReLU(), torch.nn.Tanh(), torch.nn.Linear(2, 2)],
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _AN_OBJECT = re.compile(
-    r"<(function|class|module|built-in|bound method|.* at 0x[0-9a-fA-F]+)\b.*>", re.DOTALL
+    r"<(function|class|module|built-in|ufunc|bound method|.* at 0x[0-9a-fA-F]+)\b.*>", re.DOTALL
 )
 
 

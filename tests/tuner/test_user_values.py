@@ -287,3 +287,33 @@ def test_what_the_user_changes_after_making_the_tuner_changes_nothing(tmp_path):
     first = dict(results.lineage.segments[results[0].trial_id][0].config)
     del first["lr"]
     assert same(first, {"array": np.zeros(2), "nested": {"a": 1}, "extra": [1], "net": {"width": 1}})
+
+
+class Interrupting(tune.Callback):
+    """Ends the run in the middle, as Ctrl-C would, the first time that it is used."""
+
+    fail_run = True
+    left = 0
+
+    def on_trial_result(self, iteration, trials, trial, result, **info):
+        Interrupting.left -= 1
+        if Interrupting.left == 0:
+            raise InterruptedError
+
+
+@pytest.mark.parametrize("kind", ["functions", "lambdas", "objects", "modules"])
+@pytest.mark.parametrize("after", [5, 20, 37])
+def test_a_run_with_options_of_any_kind_goes_on_after_a_restore_as_it_would_have(tmp_path, kind, after):
+    options = OPTIONS[kind]
+    space = {"lr": tune.uniform(0, 1), "option": tune.choice(options)}
+    mutations = {"lr": LR, "option": options}
+    whole = fit(tmp_path / "whole", space, callbacks=[Interrupting()], hyperparam_mutations=mutations)
+    Interrupting.left = after
+    with pytest.raises(InterruptedError):
+        fit(tmp_path / "torn", space, callbacks=[Interrupting()], hyperparam_mutations=mutations)
+    [torn] = (tmp_path / "torn").iterdir()
+    restored = tune.Tuner.restore(torn).fit()
+    for one, other in zip(whole, restored, strict=True):
+        assert [at for at, _ in one.schedule.changes] == [at for at, _ in other.schedule.changes]
+        assert same([c for _, c in one.schedule.changes], [c for _, c in other.schedule.changes])
+    assert tune.verify(torn).ok

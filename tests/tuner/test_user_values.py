@@ -81,6 +81,7 @@ OPTIONS: dict[str, list[Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", OPTIONS)
 @pytest.mark.parametrize("form", ["list", "ordinal", "choice"])
 def test_a_run_with_options_of_any_kind_is_verified_and_each_move_is_to_a_neighbour(tmp_path, kind, form):
@@ -301,6 +302,7 @@ class Interrupting(tune.Callback):
             raise InterruptedError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["functions", "lambdas", "objects", "modules"])
 @pytest.mark.parametrize("after", [5, 20, 37])
 def test_a_run_with_options_of_any_kind_goes_on_after_a_restore_as_it_would_have(tmp_path, kind, after):

@@ -107,12 +107,12 @@ def main(arguments=None):
     finally:
         ray.shutdown()
         cluster.shutdown()
-    best = results.get_best_result(scope="all")
+    best = results.get_best_result()
     picture = Path(results.experiment_path) / "learning_curve.png"
     tune.plots.curves(results).savefig(picture)
     print("Best result:", best.path)
     print("Its config: ", best.config)
-    print("Accuracy:   ", best.metrics_dataframe["mean_accuracy"].max())
+    print("Accuracy:   ", best.metrics["mean_accuracy"])
     print("Picture:    ", picture)
     return results
 

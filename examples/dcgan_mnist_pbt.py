@@ -3,7 +3,7 @@
 Each trial is a generator and a discriminator, each with a learning rate of its own that the population tunes.
 What a generator draws is scored by a classifier, which every worker opens from memory that all of them share.
 
-    python examples/dcgan_mnist_pbt.py            # 2 trials of 5 iterations, to see that it works
+    python examples/dcgan_mnist_pbt.py            # 2 trials of 5 iterations, to see that it works and copies
     python examples/dcgan_mnist_pbt.py --full     # 8 trials of 150 iterations
 """
 
@@ -16,13 +16,14 @@ import poptune as tune
 from poptune.examples.dcgan import dcgan_train, demo_gan, load_classifier
 from poptune.schedulers import PopulationBasedTraining
 
-PERTURBATION_INTERVAL = 5
+PERTURBATION_INTERVAL, SHORT_INTERVAL = 5, 2
 
 
 def make_tuner(options):
+    interval = PERTURBATION_INTERVAL if options.full else SHORT_INTERVAL
     scheduler = PopulationBasedTraining(
         time_attr="training_iteration",
-        perturbation_interval=PERTURBATION_INTERVAL,
+        perturbation_interval=interval,
         hyperparam_mutations={
             "netG_lr": tune.uniform(1e-2, 1e-5),
             "netD_lr": tune.uniform(1e-2, 1e-5),
@@ -34,7 +35,7 @@ def make_tuner(options):
             "netG_lr": tune.choice([0.0001, 0.0002, 0.0005]),
             "netD_lr": tune.choice([0.0001, 0.0002, 0.0005]),
             "mnist_model_ref": tune.put(load_classifier()),
-            "checkpoint_interval": PERTURBATION_INTERVAL,
+            "checkpoint_interval": interval,
         },
         tune_config=tune.TuneConfig(
             metric="is_score",
@@ -95,6 +96,7 @@ def main(arguments=None):
     print(
         f"Inception score of the best lineage: {scores.iloc[0]:.2f} at first, {scores.iloc[-1]:.2f} at last"
     )
+    print(f"{len(results.lineage.exploits)} times a trial has copied another")
     print("Best result:", best.path)
     print("Pictures:   ", *(folder / name for name in pictures))
     return results

@@ -57,7 +57,7 @@ def make_tuner(options, mnist):
 def main(arguments=None):
     mnist = load_mnist()
     results = make_tuner(parse(arguments), mnist).fit()
-    best = results.get_best_result(scope="all")
+    best = results.get_best_result()
     model = ConvNet()
     model.load_state_dict(best.checkpoint.to_dict()["model"])
     pixels = torch.from_numpy(mnist.test_images).unsqueeze(1).float() / 255

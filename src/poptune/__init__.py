@@ -1,9 +1,31 @@
-"""poptune: Population Based Training where the training is all that you pay for.
+"""Population Based Training where the training is all that you pay for.
 
-Layers, each of which may use those below it: ``tuner`` wires everything · ``results``, ``plots`` and
-``progress`` only look · ``controller`` joins core, ``journal`` and ``executors`` · ``mirroring`` keeps a
-remote copy in step, through ``storage`` · ``executors`` run the ``runtime`` in workers · ``schedulers``
-decide for the ``core`` · ``core`` is pure and knows only ``search_space``.
+Write what one trial does as a function of its config that reports after each iteration, say which
+hyperparameters may be what, and have a population trained::
+
+    import poptune as tune
+
+    def train(config):
+        height = tune.StateRef(0.0)
+        for step in tune.steps(config, height=height):  # saves and restores what it is given
+            height.value += config["lr"]
+            tune.report({"height": height.value})
+
+    space = {"lr": tune.loguniform(1e-4, 1)}
+    scheduler = tune.PopulationBasedTraining(
+        time_attr="training_iteration", perturbation_interval=5, hyperparam_mutations=space
+    )
+    results = tune.Tuner(
+        train,
+        param_space=space,
+        tune_config=tune.TuneConfig(metric="height", mode="max", num_samples=8, scheduler=scheduler),
+        run_config=tune.RunConfig(stop={"training_iteration": 50}),
+    ).fit()
+    print(results, results.get_best_result().schedule)
+
+Go on with ``help(tune.Tuner)``, ``help(tune.PopulationBasedTraining)``, ``help(tune.steps)`` and
+``help(tune.ResultGrid)``; with ``tune.plots.curves(results)``, if matplotlib is installed; and from a shell
+with ``poptune --help``.
 
 Public names are imported when they are first used: a worker that only reports needs no scheduler, and a
 program that only reads results needs no executor.
@@ -44,6 +66,14 @@ if TYPE_CHECKING:
     from poptune.runtime.states import RandomState, StateRef
     from poptune.runtime.steps import steps
     from poptune.runtime.trainable import Trainable, with_parameters, with_resources
+    from poptune.schedulers import (
+        ASHAScheduler,
+        AsyncHyperBandScheduler,
+        FIFOScheduler,
+        MedianStoppingRule,
+        PopulationBasedTraining,
+        PopulationBasedTrainingReplay,
+    )
     from poptune.search_space import (
         choice,
         grid_search,
@@ -73,7 +103,9 @@ if TYPE_CHECKING:
     from poptune.tuner import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner, verify
 
 __all__ = [
+    "ASHAScheduler",
     "AllTrialsFailedError",
+    "AsyncHyperBandScheduler",
     "Callback",
     "Checkpoint",
     "CheckpointConfig",
@@ -84,16 +116,20 @@ __all__ = [
     "ExecutorError",
     "ExperimentError",
     "ExperimentPlateauStopper",
+    "FIFOScheduler",
     "FailureConfig",
     "FunctionStopper",
     "InlineExecutor",
     "InternalError",
     "JournalError",
     "MaximumIterationStopper",
+    "MedianStoppingRule",
     "NoopStopper",
     "ObjectRef",
     "PoptuneError",
     "PoptuneWarning",
+    "PopulationBasedTraining",
+    "PopulationBasedTrainingReplay",
     "ProcessExecutor",
     "RandomState",
     "RayExecutor",
@@ -160,6 +196,10 @@ _NAMES_BY_HOME = {
     "runtime.states": "RandomState StateRef",
     "runtime.steps": "steps",
     "runtime.trainable": "Trainable with_parameters with_resources",
+    "schedulers": (
+        "ASHAScheduler AsyncHyperBandScheduler FIFOScheduler MedianStoppingRule PopulationBasedTraining "
+        "PopulationBasedTrainingReplay"
+    ),
     "search_space": (
         "choice grid_search lograndint loguniform ordinal qlograndint qloguniform qrandint "
         "qrandn quniform randint randn sample_from uniform"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from poptune.copies import copied
 from poptune.core.events import (
     Completed,
     Event,
@@ -184,7 +185,7 @@ class CallbackRunner:
     def observe(self, events: Sequence[Event], population: Population) -> None:
         """Call the hooks that the events ask for, in their order."""
         if not self._iteration:
-            self._call("setup", **self._setup)
+            self._call("setup", **copied(dict(self._setup)))
             self._trials = [CallbackTrial(trial, self._layout) for trial in population.trials]
         self._iteration += 1
         step = {"iteration": self._iteration, "trials": self._trials}
@@ -218,7 +219,7 @@ class CallbackRunner:
         if trial.trial_id not in self._started:
             self._started.add(trial.trial_id)
             self._call("on_trial_start", **step, trial=trial)
-        self._call("on_trial_result", **step, trial=trial, result=dict(event.metrics))
+        self._call("on_trial_result", **step, trial=trial, result=copied(dict(event.metrics)))
         if event.checkpoint is not None:
             self._call("on_trial_save", **step, trial=trial)
             path = checkpoint_path(population[event.trial].spec.checkpoints_folder, event.checkpoint)

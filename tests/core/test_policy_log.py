@@ -3,6 +3,7 @@ import json
 import pytest
 
 from poptune.core.policy_log import read_policy
+from poptune.core.unopened import UnopenedObject
 from poptune.errors import ConfigurationError
 
 
@@ -43,3 +44,13 @@ def test_of_several_changes_at_one_iteration_the_last_counts():
 def test_a_text_that_is_no_policy_is_refused_with_its_line(text, message):
     with pytest.raises(ConfigurationError, match=message):
         read_policy(text) if not text else read_policy(text, name="p.txt" if text.strip() else "the policy")
+
+
+def test_a_value_that_is_named_stands_for_it_wherever_it_lies():
+    relu = {"$object": "<function relu at 0x7f10>"}
+    text = log(["1", "0", 5, 5, {"f": relu, "net": {"layers": [relu]}}, {"f": {"$object": 1, "a": relu}}])
+    stands = UnopenedObject("<function relu>")
+    assert read_policy(text).changes == (
+        (0, {"f": stands, "net": {"layers": [stands]}}),
+        (5, {"f": {"$object": 1, "a": stands}}),
+    )

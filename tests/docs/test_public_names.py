@@ -5,8 +5,10 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -63,8 +65,29 @@ def test_an_unknown_name_is_an_attribute_error():
         tune.Tunr  # noqa: B018
 
 
-def test_no_public_name_is_in_two_rooms_of_the_root():
-    assert not set(tune.__all__) & set(schedulers.__all__)
+def test_of_the_schedulers_the_algorithms_are_public_at_the_root_too_and_the_same():
+    both = set(tune.__all__) & set(schedulers.__all__)
+    assert both == {
+        "ASHAScheduler",
+        "AsyncHyperBandScheduler",
+        "FIFOScheduler",
+        "MedianStoppingRule",
+        "PopulationBasedTraining",
+        "PopulationBasedTrainingReplay",
+    }
+    assert all(getattr(tune, name) is getattr(schedulers, name) for name in both)
+
+
+def test_the_example_that_help_shows_runs(tmp_path, monkeypatch):
+    assert tune.__doc__ is not None
+    _, _, rest = tune.__doc__.partition("::\n")
+    example = textwrap.dedent(rest.partition("\nGo on with")[0])
+    inline = f"storage_path={str(tmp_path)!r}, executor='inline', verbose=0, "
+    namespace = {}
+    exec(compile(example.replace("RunConfig(", f"RunConfig({inline}"), "example", "exec"), namespace)
+    assert namespace["results"].num_terminated == 8
+    for name in re.findall(r"help\(tune\.(\w+)\)", tune.__doc__):
+        assert inspect.getdoc(getattr(tune, name))
 
 
 @pytest.mark.parametrize("name", MODULES)

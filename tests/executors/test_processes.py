@@ -137,8 +137,8 @@ def test_a_script_without_a_guard_runs_once_and_hears_its_trials(tmp_path):
         ]
         assert (folder / "stdout").read_text().splitlines() == expected
         assert (folder / "stderr").read_text().splitlines() == ["an error"]
-        assert f"({number}_number={number}) printed by {number}" in output
-        assert f"({number}_number={number}) unfinished, at its end" in output
+        assert f"(trial {number}) printed by {number}" in output
+        assert f"(trial {number}) unfinished, at its end" in output
 
 
 def test_code_typed_at_a_prompt_can_be_trained(tmp_path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 import os
 import pickle
 from collections import OrderedDict
@@ -9,8 +10,10 @@ import cloudpickle
 import numpy as np
 import pytest
 
+from poptune.core.unopened import UnopenedObject
+from poptune.equality import same
 from poptune.errors import JournalError
-from poptune.journal import ObjectTable, UnopenedObject, UnopenedObjects
+from poptune.journal import ObjectTable, UnopenedObjects
 
 
 @pytest.fixture
@@ -56,15 +59,59 @@ def test_equal_values_of_different_types_are_different(path: Path) -> None:
     assert table.number(frozenset({1})) != table.number({1})
 
 
-def test_a_value_that_cannot_be_compared_is_kept_by_itself() -> None:
+def test_a_value_that_cannot_be_compared_is_known_by_what_it_holds() -> None:
     class Stubborn:
+        def __init__(self, held: int) -> None:
+            self.held = held
+
         def __eq__(self, other: object) -> bool:
             raise RuntimeError("I compare with nobody")
 
         __hash__ = None
 
-    table, one, other = ObjectTable(), Stubborn(), Stubborn()
-    assert [table.number(one), table.number(other), table.number(one)] == [0, 1, 0]
+    table, one, other = ObjectTable(), Stubborn(1), Stubborn(2)
+    assert [table.number(one), table.number(other), table.number(one), table.number(Stubborn(2))] == [
+        0,
+        1,
+        0,
+        1,
+    ]
+
+
+def test_a_function_that_was_pickled_apart_has_the_number_of_the_first(path: Path) -> None:
+    def relu(x):
+        return max(x, 0)
+
+    def elu(x):
+        return x
+
+    table = ObjectTable.create(path, definition=None)
+    numbers = [table.number(relu), table.number(elu)]
+    again = [cloudpickle.loads(cloudpickle.dumps(function)) for function in (relu, elu)]
+    assert relu not in again
+    assert [table.number(function) for function in again] == numbers
+
+
+CHANGED_IN_PLACE = {
+    "array": (lambda: np.zeros(2), lambda value: value.__setitem__(0, 1.0)),
+    "namespace": (lambda: argparse.Namespace(lr=1.0), lambda value: setattr(value, "lr", 0.5)),
+    "set": (lambda: {1}, lambda value: value.add(2)),
+    "with a module": (lambda: argparse.Namespace(lr=1.0, np=np), lambda value: setattr(value, "lr", 0.5)),
+    "deep": (lambda: OrderedDict(a=[1]), lambda value: value["a"].append(2)),
+}
+
+
+@pytest.mark.parametrize("kind", CHANGED_IN_PLACE)
+def test_a_value_that_is_changed_in_place_gets_another_number(kind: str, path: Path) -> None:
+    make, change = CHANGED_IN_PLACE[kind]
+    table, value = ObjectTable.create(path, definition=None), make()
+    first = table.number(value)
+    change(value)
+    second = table.number(value)
+    assert [first, second, table.number(make()), table.number(value)] == [0, 1, 0, 1]
+    for kept in (table, ObjectTable.open(path)[1]):
+        assert same(kept.value(0, ""), make()), "it is kept as it was"
+        assert same(kept.value(1, ""), value)
 
 
 def test_a_value_that_cannot_be_pickled_leaves_the_file_as_it_was(path: Path) -> None:
@@ -149,8 +196,9 @@ class Explosive:
 def test_unopened_objects_run_no_code(tmp_path: Path, path: Path) -> None:
     mark = tmp_path / "it ran"
     number = ObjectTable.create(path, definition=None).number(Explosive(mark))
+    mark.unlink()  # the table has made a copy of its own
     unopened = UnopenedObjects().value(number, "<Explosive>")
-    assert unopened == UnopenedObject("<Explosive>")
+    assert unopened == UnopenedObject("<Explosive>", number)
     assert str(unopened) == "<Explosive>"
     assert not mark.exists()
     ObjectTable.open(path)

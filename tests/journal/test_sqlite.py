@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from poptune.core.events import Completed, Reported, Resumed
+from poptune.core.unopened import UnopenedObject
 from poptune.errors import JournalError
-from poptune.journal import Journal, ObjectTable, SqliteJournal, UnopenedObject, UnopenedObjects
+from poptune.journal import Journal, ObjectTable, SqliteJournal, UnopenedObjects
 from poptune.testing.journals import JournalConformance
 from poptune.types import TrialId
 
@@ -223,7 +224,7 @@ def test_readers_open_no_objects(tmp_path: Path, path: Path) -> None:
     SqliteJournal.create(path, [result(1, net=Path("x"))], objects).close()
     with reader(path) as reading:
         found = next(reading.results(A)).metrics["net"]
-    assert found == UnopenedObject("PosixPath('x')")
+    assert found == UnopenedObject("PosixPath('x')", number=0)
     assert repr(found) == "PosixPath('x')"
 
 

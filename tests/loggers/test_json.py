@@ -10,6 +10,7 @@ import pytest
 from poptune.core.events import Planned, Restarted, Resumed
 from poptune.core.scheduler import Decision, Plan, Run
 from poptune.loggers import JsonLogger
+from poptune.loggers.files import as_json
 from poptune.types import TrialId
 
 A, B = TrialId("e_00000"), TrialId("e_00001")
@@ -111,3 +112,17 @@ def test_numpy_numbers_in_a_config_are_numbers_and_other_values_their_text(shown
 def test_nothing_but_the_files_is_left(shown, logger) -> None:
     shown.show(shown.result(0, 1), Resumed(time_s=0.0))
     assert {file.name for file in shown.layout.trial("trial_0").iterdir()} == {"params.json", "result.json"}
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (np.exp, "<ufunc 'exp'>"),
+        (np.float32, "<class 'numpy.float32'>"),
+        (np.arange(2), [0, 1]),
+        (np.float64(0.5), 0.5),
+        (np.dtype("f4"), "dtype('float32')"),
+    ],
+)
+def test_what_numpy_has_is_written_as_numbers_or_as_its_text(value, written) -> None:
+    assert as_json(value) == written

@@ -203,7 +203,7 @@ def test_rebuilding_gives_the_files_that_were_written_on_the_way(logged) -> None
     assert {path.name: path.read_text() for path in layout.root.glob("pbt_*.txt")} == before
 
 
-def test_numpy_numbers_are_numbers_and_classes_their_text(shown) -> None:
+def test_numpy_numbers_are_numbers_and_classes_are_named(shown) -> None:
     logged = Logged(
         shown,
         [{"lr": 0.1, "net": dict, "batch": np.int64(8)}, {"lr": 0.2}],
@@ -213,7 +213,7 @@ def test_numpy_numbers_are_numbers_and_classes_their_text(shown) -> None:
     logged.train(2, 1)
     assert [line[4:] for line in logged.all_lines()] == [
         [
-            {"lr": 0.1, "net": "<class 'dict'>", "batch": 8},
-            {"lr": 0.1, "net": "<class 'dict'>", "batch": 16},
+            {"lr": 0.1, "net": {"$object": "<class 'dict'>"}, "batch": 8},
+            {"lr": 0.1, "net": {"$object": "<class 'dict'>"}, "batch": 16},
         ]
     ]

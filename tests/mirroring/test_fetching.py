@@ -51,8 +51,8 @@ def test_a_remote_experiment_whose_objects_are_poisoned_is_looked_at_without_har
 
 
 def test_reading_again_shows_what_has_happened_since(url):
-    fit(url, stop=2)
-    assert {result.metrics["training_iteration"] for result in tune.ResultGrid.from_path(f"{url}/run")} == {2}
+    fit(url, stop=3)
+    assert {result.metrics["training_iteration"] for result in tune.ResultGrid.from_path(f"{url}/run")} == {3}
     fit(url, stop=4)
     results = tune.ResultGrid.from_path(f"{url}/run")
     assert {result.metrics["training_iteration"] for result in results} == {4}
@@ -70,7 +70,7 @@ def test_a_folder_that_is_there_and_whole_is_gone_on_with_as_it_is(done):
 
 
 def test_a_folder_that_was_overtaken_is_moved_aside_and_not_lost(url):
-    fit(url, stop=2)
+    fit(url, stop=3)
     root, remote = experiment_mirror(f"{url}/run"), open_remote(f"{url}/run")
     before = records_of(root)
     fit(f"{url}-other", stop=4)

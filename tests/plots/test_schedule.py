@@ -3,6 +3,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import cloudpickle
+import numpy as np
 import pytest
 
 from poptune import plots
@@ -44,8 +46,8 @@ def test_the_steps_of_a_schedule_have_a_gap_where_the_iterations_jump() -> None:
 
 def test_values_that_are_not_all_numbers_are_levels() -> None:
     assert _levels([1, 0.5]) is None
-    assert _levels([True, False]) == {"False": 0, "True": 1}
-    assert _levels(["b", 1, None]) == {"1": 0, "None": 1, "b": 2}
+    assert _levels([True, False]) == [False, True]
+    assert _levels(["b", 1, None]) == [1, None, "b"]
 
 
 def test_a_schedule_is_drawn_by_itself() -> None:
@@ -61,3 +63,20 @@ def test_a_schedule_is_drawn_by_itself() -> None:
     assert list(line.get_ydata()) == [0.1, 0.1, 0.4, 0.4, 0.2, 0.2]
     assert lr.get_ylabel() == "lr"
     assert [label.get_text() for label in act.get_yticklabels()] == ["relu", "tanh"]
+
+
+def _relu(x):
+    return x
+
+
+def test_values_that_do_not_compare_as_one_truth_have_a_level_each() -> None:
+    configs = [
+        {"lr": 0.1, "f": _relu, "w": np.zeros(2)},
+        {"lr": 0.2, "f": cloudpickle.loads(cloudpickle.dumps(_relu)), "w": np.zeros(2)},
+        {"lr": 0.3, "f": len, "w": np.ones(3)},
+    ]
+    figure = plots.schedule(Schedule(list(zip((0, 5, 9), configs, strict=True))), ["lr", "f", "w"])
+    _, functions, arrays = figure.axes
+    assert [label.get_text() for label in functions.get_yticklabels()] == ["_relu", "len"]
+    assert list(functions.lines[0].get_ydata()) == [0, 0, 0, 0, 1, 1]
+    assert len(arrays.get_yticklabels()) == 2

@@ -111,7 +111,7 @@ def test_markup_in_what_trials_print_is_shown_as_it_is(four: Any, clock: Any, te
         progress.observe(four.first, four.population)
         progress.output(four.trial(0).id, "stdout", "[red]loss[/x] :smile: \x1b[31m0.3\x1b[0m")
         progress.tick(four.experiment)
-        assert "(0_lr=0.1,…) [red]loss[/x] :smile: 0.3" in terminal.take()
+        assert "(trial 0) [red]loss[/x] :smile: 0.3" in terminal.take()
 
 
 def test_prints_and_warnings_of_the_program_stand_above_the_table(

@@ -25,7 +25,7 @@ def test_a_whole_run_in_lines(four: Any, by_index: Any, clock: Any) -> None:
     assert status.startswith("0:10, about ")
     assert status.endswith("best: trial 1, score 0.104 at iteration 4, lr 0.2")
     assert end.startswith("pbt_mnist: 4 trials, no exploits, no errors, 0:10.")
-    assert best.startswith("Best: score 0.104")
+    assert best.startswith("Best: trial 1, score 0.104")
 
 
 def test_there_is_a_status_at_most_every_ten_seconds_and_rarely_in_a_long_run(
@@ -61,12 +61,12 @@ def test_a_status_that_says_nothing_new_is_left_out(four: Any, clock: Any) -> No
     assert len(file.getvalue().splitlines()) == 1
 
 
-def test_what_trials_print_carries_their_tag_and_no_escape_codes(four: Any, clock: Any) -> None:
+def test_what_trials_print_carries_their_number_and_no_escape_codes(four: Any, clock: Any) -> None:
     file = io.StringIO()
     progress = LineProgress(four.facts, clock=clock, file=file)
     progress.observe(four.first, four.population)
     progress.output(four.trial(0).id, "stdout", "\x1b[31m[red]loss[/x]\x1b[0m 0.3\x1b]8;;http://x\x07")
-    assert file.getvalue().splitlines()[-1] == "(0_lr=0.1,…) [red]loss[/x] 0.3"
+    assert file.getvalue().splitlines()[-1] == "(trial 0) [red]loss[/x] 0.3"
 
 
 def test_a_file_of_a_poor_encoding_gets_question_marks_not_an_error(four: Any, clock: Any) -> None:

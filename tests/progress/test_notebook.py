@@ -46,7 +46,7 @@ def test_what_trials_print_and_failures_go_to_stdout(
     progress.output(four.trial(0).id, "stdout", "loss 0.3")
     progress.observe(four.fail(0, "ValueError: boom"), four.population)
     assert capsys.readouterr().out.splitlines()[1:] == [
-        "(0_lr=0.1,…) loss 0.3",
+        "(trial 0) loss 0.3",
         "trial 0 failed at iteration 0: ValueError: boom",
     ]
 

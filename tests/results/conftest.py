@@ -66,6 +66,7 @@ class Story:
             trials=specs,
         )
         self.journal = SqliteJournal.create(Layout(root).journal, [created], ObjectTable())
+        self.told: list[Event] = [created]
         self.population.apply(created)
 
     def trial(self, index: int) -> Trial:
@@ -73,6 +74,7 @@ class Story:
 
     def tell(self, *events: Event) -> None:
         self.journal.append(events)
+        self.told += events
         for event in events:
             self.population.apply(event)
 

@@ -4,10 +4,16 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import hypothesis.strategies as st
+import pandas as pd
 import pytest
+from hypothesis import given, settings
 
-from poptune.errors import ConfigurationError, ExperimentError
+from poptune.errors import ConfigurationError, ExperimentError, PoptuneError
+from poptune.plots.best import best_of
+from poptune.progress.view import best_trial
 from poptune.results import ResultGrid
 
 A, B, C = 0, 1, 2
@@ -201,16 +207,16 @@ def test_a_grid_prints_as_a_table_with_the_best_first(scored) -> None:
     assert repr(story.results).splitlines() == [
         "ResultGrid of 3 trials (1 terminated, 2 pending)",
         str(story.root),
-        "trial  status      iteration  score",
-        "1_lr   PENDING             2    0.5",
-        "0_lr   TERMINATED          1   0.25",
-        "2_lr   PENDING             0",
+        "trial  status      iteration  score   lr",
+        "    1  PENDING             2    0.5  0.2",
+        "    0  TERMINATED          1   0.25  0.1",
+        "    2  PENDING             0         0.3",
     ]
 
 
 def test_a_large_grid_prints_only_its_best(scored) -> None:
     lines = repr(scored(*([value] for value in range(20))).results).splitlines()
-    assert lines[3].startswith("19_lr")
+    assert lines[3].startswith("   19  PENDING")
     assert lines[-1] == "and 8 more"
 
 
@@ -221,3 +227,75 @@ def test_reading_imports_neither_pandas_nor_matplotlib() -> None:
     )
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"
+
+
+SCORES = st.floats(-3, 3) | st.sampled_from([math.nan, math.inf, -math.inf, 1.0, 2.0])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    deeds=st.lists(st.tuples(st.integers(0, 2), SCORES, st.booleans(), st.integers(0, 2)), max_size=12),
+    mode=st.sampled_from(["min", "max"]),
+)
+def test_results_display_and_figures_call_the_same_trial_the_best(story_type, deeds, mode) -> None:
+    with TemporaryDirectory() as folder:
+        story = story_type(Path(folder), [{"lr": 0.1}, {"lr": 0.2}, {"lr": 0.3}], mode=mode)
+        for index, score, copies, donor in deeds:
+            story.report(index, score, save=True)
+            if copies and story.trial(donor).checkpoint is not None:
+                story.exploit(index, donor)
+        shown, drawn = best_trial(story.population), best_of(story.results)
+        if shown is None:
+            assert drawn is None
+            with pytest.raises(PoptuneError):
+                story.results.get_best_result()
+        else:
+            best = story.results.get_best_result()
+            assert drawn is not None
+            assert shown.id == best.trial_id == drawn.trial_id
+            first_row = repr(story.results).splitlines()[3]
+            assert first_row.split()[0] == str(shown.index)
+
+
+def test_the_history_has_a_row_a_result_with_the_config_it_was_trained_with(tell) -> None:
+    story = tell([{"lr": 0.1, "net": {"width": 8}}, {"lr": 0.2, "net": {"width": 16}}])
+    story.report(A, 1.0, save=True)
+    story.report(B, 2.0, save=True)
+    story.exploit(A, B, {"lr": 0.4, "net": {"width": 16}})
+    story.report(A, 3.0, save=True, test={"loss": 0.5})
+    story.report(A, 4.0)
+    story.exploit(B, A, {"lr": 0.8, "net": {"width": 16}})
+    story.report(B, 5.0)
+    frame = story.results.history()
+    assert list(frame.columns[:2]) == ["trial", "iteration"]
+    columns = ["trial", "iteration", "score", "config/lr", "config/net/width", "generation"]
+    assert frame[columns].to_numpy().tolist() == [
+        [0, 1, 1.0, 0.1, 8, 0],
+        [0, 2, 3.0, 0.4, 16, 1],
+        [0, 3, 4.0, 0.4, 16, 1],
+        [1, 1, 2.0, 0.2, 16, 0],
+        [1, 3, 5.0, 0.8, 16, 2],
+    ]
+    assert [None if pd.isna(donor) else int(donor) for donor in frame["donor"]] == [None, 1, 1, None, 0]
+    assert frame["test/loss"].dropna().tolist() == [0.5]
+
+
+def test_what_a_restart_made_void_is_not_in_the_history(tell) -> None:
+    story = tell(trials=1)
+    story.report(A, 1.0, save=True)
+    story.report(A, 2.0)
+    story.crash(A)
+    story.report(A, 3.0)
+    frame = story.results.history()
+    assert frame[["iteration", "score"]].to_numpy().tolist() == [[1, 1.0], [2, 3.0]]
+
+
+def test_the_history_of_an_experiment_without_results_is_empty(tell) -> None:
+    assert tell().results.history().empty
+
+
+def test_a_metric_of_that_name_does_not_hide_which_trial_it_was(tell) -> None:
+    story = tell(trials=2)
+    story.report(B, 1.0, trial="mine", iteration=99, generation=99)
+    (row,) = story.results.history().to_dict("records")
+    assert (row["trial"], row["iteration"], row["generation"]) == (1, 1, 0)

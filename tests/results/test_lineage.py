@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+import argparse
+import math
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
+import numpy as np
+import pandas as pd
+import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from poptune.core.population import Population
+from poptune.results.history import History
 
 A, B, C = 0, 1, 2
 
@@ -208,8 +218,8 @@ def test_a_lineage_prints_one_line_a_segment(tell) -> None:
     lineage = story.results[A].lineage
     first, second = str(lineage).splitlines()
     assert first.split() == ["0", "to", "1", "1", "lr=0.2"]
-    assert "lr=0.25, model=<class 'dict'>  copied abc_00001" in second
-    assert repr(lineage) == "<Lineage of 0_lr: 1 iterations, 1 exploits>"
+    assert "lr=0.25, model=<class 'dict'>  copied trial 1" in second
+    assert repr(lineage) == "<Lineage of trial 0: 1 iterations, 1 exploits>"
     assert repr(story.results.lineage) == "<PopulationLineage: 2 trials, 1 exploits>"
 
 
@@ -267,3 +277,35 @@ def test_a_stitched_curve_has_each_iteration_once_from_the_trial_that_trained_it
             segments = results.lineage.segments[result.trial_id]
             assert [one.until - one.after for one in segments] == [len(part) for part in parts]
         story.journal.close()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: torch.tensor([1.0, math.nan]),
+        lambda: pd.DataFrame({"a": [1, 2]}),
+        lambda: [np.zeros(2), np.zeros(3)],
+        lambda: math.nan,
+        lambda: argparse.Namespace(weights=np.ones(2)),
+        lambda: cloudpickle.loads(cloudpickle.dumps(_a_function)),
+    ],
+)
+def test_a_config_whose_values_are_only_copies_has_not_changed(tell, make) -> None:
+    story = tell([{"lr": 0.1, "value": make()}])
+    story.report(A, save=True)
+    story.change(A, {"lr": 0.1, "value": make()})
+    story.report(A, save=True)
+    story.change(A, {"lr": 0.2, "value": make()})
+    story.report(A)
+    result = story.results[A]
+    assert [(at, config["lr"]) for at, config in result.schedule.changes] == [(0, 0.1), (2, 0.2)]
+    assert [segment.config["lr"] for segment in result.lineage.segments] == [0.1, 0.2]
+    history, population = History(), Population()
+    for event in story.told:
+        history.apply(event, population)
+        population.apply(event)
+    assert len(history.ancestry(population.trials[0])) == 2, "also where the values themselves are at hand"
+
+
+def _a_function(x):
+    return x

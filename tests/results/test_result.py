@@ -65,7 +65,7 @@ def test_a_trial_knows_its_names_and_its_folder(tell) -> None:
     assert (result.trial_id, result.tag, result.status) == ("abc_00000", "0_lr", TrialStatus.TERMINATED)
     assert result.log_dir == story.root / "train_0"
     assert result.path == str(story.root / "train_0")
-    assert repr(result) == f"<Result 0_lr: TERMINATED, 0 iterations, {result.path}>"
+    assert repr(result) == f"<Result of trial 0: TERMINATED, 0 iterations, {result.path}>"
 
 
 def test_the_error_of_a_trial_is_the_traceback_that_was_recorded(tell) -> None:

@@ -1,19 +1,26 @@
 from __future__ import annotations
 
+import argparse
+import functools
 import threading
 from collections import Counter
 from typing import Any
 
+import cloudpickle
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 
 import poptune as tune
+from poptune.copies import copied
 from poptune.core.random import derived_generator
+from poptune.equality import index_of, same
 from poptune.errors import ConfigurationError
 from poptune.schedulers import Perturb
 from poptune.schedulers.explore import fill_missing
+from poptune.search_space.values import without_numpy_scalars
 
 DRAWS = 1500
 
@@ -317,3 +324,129 @@ def test_only_missing_keys_are_filled_at_every_level() -> None:
     }
     assert config == {"lr": 5.0, "net": {"depth": 2}, "other": 1}
     assert 0 <= fill_missing({}, mutations, draw_with(0))["lr"] <= 1
+
+
+def relu(x: float) -> float:
+    return max(x, 0)
+
+
+def elu(x: float) -> float:
+    return x
+
+
+def unpickled(value: Any) -> Any:
+    """What a restore makes of it."""
+    return cloudpickle.loads(cloudpickle.dumps(value))
+
+
+class Tanh:
+    """A class of the script, whose objects say nothing of being equal."""
+
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+
+
+ORDERED: dict[str, list[Any]] = {
+    "functions": [relu, elu, lambda x: x + 1],
+    "lambdas": [lambda x: x, lambda x: x + 1, lambda x: x + 2],
+    "partials": [functools.partial(max, low) for low in (0, 1, 2)],
+    "classes": [Tanh, dict, int],
+    "objects": [Tanh(0.1), Tanh(0.2), Tanh(0.3)],
+    "arrays": [np.zeros(2), np.ones(2), np.ones(3)],
+    "dicts of arrays": [{"w": np.zeros(2)}, {"w": np.ones(2)}, {}],
+    "torch functions": [torch.relu, torch.tanh, torch.sigmoid],
+    "modules": [torch.nn.ReLU(), torch.nn.Tanh(), torch.nn.Linear(2, 2)],
+    "tensors": [torch.zeros(2), torch.ones(2), torch.ones(3)],
+    "dtypes": [torch.float16, torch.float32, torch.float64],
+    "python modules": [argparse, functools, np],
+    "not a number": [float("nan"), 1.0, 2.0],
+    "numpy's own": [np.str_("a"), np.bool_(True), np.int64(3)],
+    "mixed": [1, True, "a"],
+}
+
+
+@pytest.mark.parametrize("kind", ORDERED)
+@pytest.mark.parametrize("is_ordinal", [False, True])
+def test_values_of_any_kind_move_one_place_also_after_a_restore(kind: str, is_ordinal: bool) -> None:
+    values = ORDERED[kind]
+    mutation = tune.ordinal(values) if is_ordinal else values
+    for place, value in enumerate(values):
+        for own in (value, unpickled(value), *([value.item()] if isinstance(value, np.generic) else [])):
+            moved = many(own, mutation, draws=30, resample_probability=0.0)
+            beside = {max(place - 1, 0), min(place + 1, 2)}
+            places = {index_of(*without_numpy_scalars((one, values))) for one in moved}
+            assert places == beside
+
+
+@given(
+    values=st.lists(st.integers() | st.floats() | st.text() | st.booleans(), min_size=1, unique_by=repr),
+    place=st.integers(min_value=0),
+    seed=st.integers(0, 99),
+)
+def test_a_listed_value_never_jumps(values: list[Any], place: int, seed: int) -> None:
+    place %= len(values)
+    perturb = Perturb(mutations={"x": values}, resample_probability=0.0)
+    moved = perturb.explore({"x": unpickled(values[place])}, draw_with(seed))["x"]
+    first = index_of(values[place], values)
+    assert first is not None
+    assert any(moved is values[near] for near in range(max(first - 1, 0), min(first + 2, len(values))))
+
+
+def test_what_a_custom_function_does_to_its_config_reaches_nobody_else() -> None:
+    def change(config: dict[str, Any]) -> dict[str, Any]:
+        config["array"] += 1
+        config["args"].lr /= 2
+        config["option"]["layers"].append(10)
+        config["drawn"].append(1)
+        return config
+
+    mine = {"array": np.zeros(2), "args": argparse.Namespace(lr=1.0), "option": None, "drawn": None}
+    before, option, drawn = copied(mine), {"layers": [64]}, [0]
+    perturb = Perturb(
+        mutations={"option": [option], "drawn": lambda: drawn}, resample_probability=1, custom=change
+    )
+    explored = perturb.explore(mine, draw_with(0))
+    assert (list(explored["array"]), explored["args"].lr, explored["option"]) == (
+        [1, 1],
+        0.5,
+        {"layers": [64, 10]},
+    )
+    assert same(mine, before)
+    assert (option, drawn) == ({"layers": [64]}, [0])
+
+
+def test_what_a_custom_function_keeps_it_cannot_change_afterwards() -> None:
+    kept: list[Any] = []
+
+    def keep(config: dict[str, Any]) -> dict[str, Any]:
+        kept.append(config)
+        return config
+
+    explored = Perturb(mutations={}, custom=keep).explore({"layers": [64]}, draw_with(0))
+    kept[0]["layers"].append(10)
+    assert explored == {"layers": [64]}
+
+
+def test_a_function_that_returns_a_domain_means_a_sample_of_it() -> None:
+    mutations = {
+        "x": lambda: tune.randint(3, 6),
+        "deep": {"y": lambda: tune.choice([{"z": tune.uniform(0, 1)}])},
+    }
+    filled = [fill_missing({}, mutations, draw_with(seed)) for seed in range(50)]
+    assert {config["x"] for config in filled} == {3, 4, 5}
+    assert len({config["deep"]["y"]["z"] for config in filled}) == 50
+    perturb = Perturb(mutations=mutations, resample_probability=1)
+    assert perturb.explore(filled[0], draw_with(7)) == perturb.explore(filled[0], draw_with(7))
+    assert {perturb.explore(filled[0], draw_with(seed))["x"] for seed in range(50)} == {3, 4, 5}
+
+
+def test_a_function_that_raises_is_an_error_that_names_its_key() -> None:
+    def broken() -> float:
+        raise ZeroDivisionError("nothing to divide by")
+
+    told = r"mutation of 'deep\.x' must return a value, but it raised ZeroDivisionError: nothing to divide by"
+    with pytest.raises(ConfigurationError, match=told):
+        fill_missing({}, {"deep": {"x": broken}}, draw_with(0))
+    perturb = Perturb(mutations={"deep": {"x": broken}}, resample_probability=1)
+    with pytest.raises(ConfigurationError, match=told):
+        perturb.explore({"deep": {"x": 1.0}}, draw_with(0))

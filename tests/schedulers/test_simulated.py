@@ -185,3 +185,32 @@ def test_one_lucky_score_does_not_send_the_whole_population_back():
     trained = [simulate(train=noisy, population=8, slots=2, save_every=5, seed=seed) for seed in range(4)]
     reports = sum(isinstance(event, Reported) for world in trained for event in world.events)
     assert reports < 1.12 * 4 * 8 * ITERATIONS
+
+
+def warnings(world: World) -> list[str]:
+    plans = [event.plan for event in world.events if isinstance(event, Planned)]
+    return list(dict.fromkeys(warning for plan in plans for warning in plan.warnings))
+
+
+@pytest.mark.parametrize("synch", [False, True])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_that_nobody_can_donate_is_told_once_with_what_to_do(synch: bool, bad: float) -> None:
+    world = simulate(synch=synch, train=lambda trial, iteration, config: bad)
+    (told,) = warnings(world)
+    assert "every trial's last 'score' is NaN or infinite" in told
+    assert "lower learning rate" in told
+    assert not [one for one in decisions(world) if isinstance(one.source, Load)]
+
+
+@pytest.mark.parametrize("synch", [False, True])
+def test_one_finite_score_is_enough_to_tell_nothing(synch: bool) -> None:
+    def train(trial, iteration: int, config) -> float:
+        return math.nan if trial.index else float(iteration)
+
+    world = simulate(synch=synch, train=train)
+    assert not warnings(world)
+    assert {one.donor for one in decisions(world)} > {None}
+
+
+def test_a_single_trial_without_a_finite_score_has_nobody_to_miss() -> None:
+    assert not warnings(simulate(population=1, train=lambda trial, iteration, config: math.nan))

@@ -5,13 +5,16 @@ import math
 import pickle
 from collections import Counter
 from decimal import Decimal
+from typing import Any
 
+import cloudpickle
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import poptune.search_space.constructors
+from poptune.equality import same
 from poptune.errors import ConfigurationError
 from poptune.search_space import (
     Choice,
@@ -413,3 +416,32 @@ def test_a_wrong_argument_is_refused_with_the_fix(make, message: str) -> None:
 def test_a_refused_argument_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="loguniform"):
         loguniform(0, 1)
+
+
+def _relu(x: float) -> float:
+    return max(x, 0)
+
+
+def _elu(x: float) -> float:
+    return x
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [_relu, _elu],
+        [lambda x: x, lambda x: x + 1],
+        [np.zeros(2), np.ones(2)],
+        [{"act": _relu}, {"act": _elu}],
+        [[_relu, np.zeros(2)], [_elu, np.zeros(2)]],
+        [float("nan"), 0.0],
+        [True, 1],
+    ],
+)
+def test_a_copy_of_an_option_is_that_option_and_no_other(options: list[Any]) -> None:
+    one, other = (cloudpickle.loads(cloudpickle.dumps(option)) for option in options)
+    assert choice(options).contains(one)
+    assert ordinal(options).contains(other)
+    assert not choice(options[1:]).contains(one)
+    assert same(ordinal(options).step(one, 1), other)
+    assert same(ordinal(options).step(other, -1), one)

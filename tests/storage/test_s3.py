@@ -167,13 +167,13 @@ def test_a_storage_that_fails_at_the_very_beginning_leaves_the_name_free(server,
     monkeypatch.setattr(background.Mirroring.start, "__kwdefaults__", {"patience_s": 0.2})
     server.fault = lambda method, path: 500 if "/objects/" in path else None
     with pytest.raises(tune.StorageError, match="must be written"):
-        fit(bucket, stop=2)
+        fit(bucket, stop=3)
     server.fault = lambda method, path: None
-    assert len(fit(bucket, stop=2)) == 4
+    assert len(fit(bucket, stop=3)) == 4
 
 
 def test_a_finished_experiment_makes_way_and_an_interrupted_one_does_not(server, bucket):
-    first = outcome(fit(bucket, stop=2))
+    first = outcome(fit(bucket, stop=3))
     second = fit(bucket, stop=4)
     moved = tune.ResultGrid.from_path(f"{bucket}/run.1")
     assert outcome(moved) == first != outcome(second)

@@ -60,7 +60,9 @@ def test_a_trial_whose_score_is_not_finite_copies_a_sound_one_and_is_never_copie
 
 
 def test_where_no_score_is_finite_nobody_copies_and_the_run_comes_to_its_end(tmp_path):
-    results = run(tmp_path, scored(lambda lr, step: math.nan))
+    with pytest.warns(tune.PoptuneWarning, match="every trial's last 'score' is NaN or infinite") as told:
+        results = run(tmp_path, scored(lambda lr, step: math.nan))
+    assert len(told) == 1
     assert not results.lineage.exploits
     assert [result.metrics["training_iteration"] for result in results] == [6, 6, 6]
     assert all(math.isnan(score) for score in results[0].metrics_dataframe["score"])

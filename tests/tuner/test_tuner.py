@@ -207,7 +207,7 @@ def test_the_projections_agree_with_the_journal(tmp_path):
 
 @pytest.mark.parametrize("loggers", [(), ("csv",), ["json"], ("json", "csv")])
 def test_only_the_chosen_files_of_results_are_written(tmp_path, loggers):
-    result = tuner(tmp_path, stop=2, run={"loggers": loggers}).fit()[0]
+    result = tuner(tmp_path, scheduler=FIFOScheduler(), stop=2, run={"loggers": loggers}).fit()[0]
     written = {path.name for path in Path(result.path).iterdir() if path.is_file()}
     files = {"csv": {"progress.csv"}, "json": {"result.json", "params.json"}}
     assert written == set().union(*(files[logger] for logger in loggers))

@@ -1,14 +1,17 @@
 """The text of a ``pbt_policy_*.txt``, read as the schedule that it records.
 
-A line is ``[target tag, donor tag, target iteration, donor iteration, donor's config, new config]``.
+A line is ``[target tag, donor tag, target iteration, donor iteration, donor's config, new config]``. A value
+that is no JSON stands there as ``{"$object": "<function relu at 0x7f10>"}``.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from poptune.core.schedule import Schedule
+from poptune.core.unopened import UnopenedObject
 from poptune.errors import ConfigurationError
 from poptune.types import Config
 
@@ -58,9 +61,16 @@ def read_policy(text: str, *, name: str = "the policy") -> Schedule:
     return Schedule(sorted(changes.items(), key=lambda change: change[0]))
 
 
+def _tagged(value: dict[str, Any]) -> Any:
+    match value:
+        case {"$object": str(text)} if len(value) == 1:
+            return UnopenedObject(text)
+    return value
+
+
 def _row(line: str, where: str) -> _Row:
     try:
-        parts = json.loads(line)
+        parts = json.loads(line, object_hook=_tagged)
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{where} must be a JSON list, got {line[:_SHOWN]!r} ({error})") from error
     match parts:

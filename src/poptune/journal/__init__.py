@@ -3,7 +3,7 @@
 from poptune.journal.consistency import consistent
 from poptune.journal.journal import Journal, valid_results
 from poptune.journal.memory import MemoryJournal
-from poptune.journal.objects import Objects, ObjectTable, UnopenedObject, UnopenedObjects
+from poptune.journal.objects import Objects, ObjectTable, UnopenedObjects
 from poptune.journal.records import Record, decode
 from poptune.journal.sqlite import SqliteJournal
 
@@ -14,7 +14,6 @@ __all__ = [
     "Objects",
     "Record",
     "SqliteJournal",
-    "UnopenedObject",
     "UnopenedObjects",
     "consistent",
     "decode",

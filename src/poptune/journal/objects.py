@@ -6,11 +6,13 @@ import os
 import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from poptune import pickling
+from poptune.copies import copied
+from poptune.core.unopened import UnopenedObject
+from poptune.equality import same
 from poptune.errors import JournalError
 
 
@@ -28,6 +30,9 @@ class Objects(Protocol):
 
 class ObjectTable:
     """Values by number. With a path, each new one is on disk before its number is given out.
+
+    What is kept is as the value was then: one that was changed since gets a number of its own. Values that
+    are the same have one number, also where each was unpickled for itself.
 
     The file is a sequence of pickles: first what defines the experiment, then the values, appended one by
     one; a torn last one was never named by the journal.
@@ -88,7 +93,7 @@ class ObjectTable:
 
     def number(self, value: Any) -> int:
         for number, kept in enumerate(self._values):
-            if kept is value or (type(kept) is type(value) and _same(kept, value)):
+            if type(kept) is type(value) and same(kept, value):
                 return number
         return self.add(value)
 
@@ -100,7 +105,7 @@ class ObjectTable:
                 file.flush()
                 os.fsync(file.fileno())
                 self._whole_bytes = file.tell()
-        self._values.append(value)
+        self._values.append(copied(value))
         return len(self._values) - 1
 
     def value(self, number: int, text: str) -> Any:
@@ -120,23 +125,6 @@ def _errors_explained(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _same(one: Any, other: Any) -> bool:
-    try:
-        return bool(one == other)
-    except Exception:  # noqa: BLE001 - comparing is the value's own code; what does not compare is not the same
-        return False
-
-
-@dataclass(frozen=True, slots=True)
-class UnopenedObject:
-    """Stands for a value that is no JSON where no code of the experiment may run."""
-
-    text: str
-
-    def __repr__(self) -> str:
-        return self.text
-
-
 class UnopenedObjects:
     """For readers: gives placeholders and runs nothing."""
 
@@ -144,5 +132,4 @@ class UnopenedObjects:
         raise JournalError(f"A journal opened for reading cannot keep {value!r}")
 
     def value(self, number: int, text: str) -> UnopenedObject:
-        del number
-        return UnopenedObject(text)
+        return UnopenedObject(text, number)

@@ -57,5 +57,6 @@ def obstacles_told(path: Path) -> Iterator[None]:
 
 def as_json(value: Any) -> Any:
     """Return what stands in a JSON file for a config value that is no JSON: numbers of numpy are numbers."""
-    plain = value.tolist() if type(value).__module__ == "numpy" else value
+    is_array = type(value).__module__ == "numpy" and hasattr(value, "tolist")  # a function of numpy is none
+    plain = value.tolist() if is_array else value
     return repr(value) if type(plain) is type(value) else plain

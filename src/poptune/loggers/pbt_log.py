@@ -1,14 +1,15 @@
 """``pbt_global.txt`` and ``pbt_policy_<trial id>.txt``: every perturbation, as one JSON list a line.
 
 Target tag, donor tag, target iteration, donor iteration, the donor's config before explore, the new config.
-A trial's policy file holds the lines along the lineage of its present state: at an exploit it becomes a copy
-of the donor's, then gains the line.
+A value that is no JSON is ``{"$object": "<its text>"}``. A trial's policy file holds the lines along the
+lineage of its present state: at an exploit it becomes a copy of the donor's, then gains the line.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from poptune.core.events import Created, Event, Planned
 from poptune.core.population import Population
@@ -70,5 +71,11 @@ def perturbation_line(decision: Decision, population: Population) -> str:
             decision.facts.get("donor_config"),
             decision.config,
         ],
-        default=as_json,
+        default=_as_json,
     )
+
+
+def _as_json(value: Any) -> Any:
+    """Return numbers of numpy as numbers; any other value named, so that no replay takes it for its text."""
+    is_number = type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()
+    return as_json(value) if is_number else {"$object": repr(value)}

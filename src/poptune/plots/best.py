@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from poptune.errors import ConfigurationError, ExperimentError
 from poptune.nested import number_at
+from poptune.plots.style import name
 from poptune.results import Result, ResultGrid
 
 
@@ -22,4 +23,4 @@ def title(results: Result | ResultGrid, best: Result) -> str:
     which = "lineage" if isinstance(results, Result) else "best lineage in black"
     value = number_at(best.metrics, best.metric) if best.metric else None
     reached = f", {best.metric} {value:.4g}" if value is not None else ""
-    return f"{which}: trial {best.tag.split('_', 1)[0]}{reached}"
+    return f"{which}: {name(best.tag)}{reached}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from poptune.arguments import nearest
 from poptune.core.schedule import Schedule
+from poptune.equality import index_of
 from poptune.errors import ConfigurationError
 from poptune.nested import flatten
 from poptune.plots.best import best_of, title
@@ -79,7 +80,7 @@ def _values(ways: Sequence[Sequence[Segment]]) -> dict[str, list[Any]]:
     for config in (segment.config for way in ways for segment in way):
         for key, value in flatten(config).items():
             seen = values.setdefault(key, [])
-            if value not in seen:
+            if index_of(value, seen) is None:
                 seen.append(value)
     return values
 
@@ -97,14 +98,19 @@ def _chosen(values: Mapping[str, Sequence[Any]], keys: Sequence[str] | None) -> 
     return list(keys or varying or values)
 
 
-def _levels(values: Sequence[Any]) -> dict[str, int] | None:
-    """Return a level for each value, by its text; None where all values are numbers."""
+def _levels(values: Sequence[Any]) -> Sequence[Any] | None:
+    """Return the values from the lowest level to the highest, by text; None where all are numbers."""
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return None
-    return {text: level for level, text in enumerate(sorted(map(str, values)))}
+    return sorted(values, key=_text)
 
 
-def _steps(way: Sequence[Segment], key: str, levels: Mapping[str, int] | None) -> Steps:
+def _text(value: Any) -> str:
+    """Return a value's text; a function or class is known by its name."""
+    return str(getattr(value, "__name__", value))
+
+
+def _steps(way: Sequence[Segment], key: str, levels: Sequence[Any] | None) -> Steps:
     """Return a line with a corner at each change, and a gap where the iterations do not go on."""
     xs: list[float] = []
     ys: list[Any] = []
@@ -113,17 +119,19 @@ def _steps(way: Sequence[Segment], key: str, levels: Mapping[str, int] | None) -
         if xs and segment.after != xs[-1]:
             xs.append(segment.after)
             ys.append(math.nan)
-        value = config.get(key, math.nan)
-        height = value if levels is None else levels.get(str(value), math.nan)
+        height = config.get(key, math.nan)
+        if levels is not None:
+            level = index_of(height, levels) if key in config else None
+            height = math.nan if level is None else level
         xs.extend((segment.after, segment.until))
         ys.extend((height, height))
     return xs, ys
 
 
-def _scale(panel: Any, key: str, values: Sequence[Any], levels: Mapping[str, int] | None) -> None:
+def _scale(panel: Any, key: str, values: Sequence[Any], levels: Sequence[Any] | None) -> None:
     panel.set_ylabel(key)
     if levels is not None:
-        panel.set_yticks(range(len(levels)), [text[:_MOST_LEVEL_NAME] for text in levels])
+        panel.set_yticks(range(len(levels)), [_text(level)[:_MOST_LEVEL_NAME] for level in levels])
         panel.set_ylim(-0.5, len(levels) - 0.5)
     elif min(values) > 0 and max(values) > _WIDE * min(values):
         panel.set_yscale("log")

@@ -20,7 +20,6 @@ _COLOURS = (  # Paul Tol's "muted", which colour-blind people can tell apart, an
     "#AA4499",
     "#661100",
 )
-_LONGEST_NAME = 30
 
 
 def line_style(index: int, trials: int) -> dict[str, Any]:
@@ -31,5 +30,10 @@ def line_style(index: int, trials: int) -> dict[str, Any]:
 
 
 def name(tag: str) -> str:
-    """Return a trial's tag, shortened for a legend."""
-    return tag if len(tag) <= _LONGEST_NAME else tag[: _LONGEST_NAME - 1] + "…"
+    """Return what a trial with this tag is called: the tag itself has values that may have changed since.
+
+    Example:
+        >>> name("3_lr=0.0701")
+        'trial 3'
+    """
+    return f"trial {tag.partition('_')[0]}"

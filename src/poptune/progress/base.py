@@ -15,7 +15,6 @@ from poptune.progress.estimate import remaining_s, share_done
 from poptune.progress.facts import RunFacts
 from poptune.progress.machine import memory_text
 from poptune.progress.news import News, last_words, news_of
-from poptune.progress.values import short_tag
 from poptune.progress.view import View, view_of
 from poptune.types import TrialId
 
@@ -96,7 +95,7 @@ class Watcher(ABC):
         """Show a line that stays."""
 
     @abstractmethod
-    def repeat(self, tag: str, line: str) -> None:
+    def repeat(self, name: str, line: str) -> None:
         """Show a line that a trial printed."""
 
     @abstractmethod
@@ -131,7 +130,7 @@ class Watcher(ABC):
     def output(self, trial: TrialId, stream: str, line: str) -> None:
         """Show a line that a trial printed, with the trial's name."""
         known = trial in self._population
-        self.repeat(short_tag(self._population[trial].spec.tag) if known else trial, line)
+        self.repeat(f"trial {self._population[trial].index}" if known else trial, line)
         self._due_s = min(self._due_s, self._soonest_s)
 
     @final

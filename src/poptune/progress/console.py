@@ -75,9 +75,9 @@ class LiveProgress(Watcher):
         """Keep a line for the next drawing."""
         self._print(Text(news.text, style=_NEWS_STYLES[news.kind]))
 
-    def repeat(self, tag: str, line: str) -> None:
+    def repeat(self, name: str, line: str) -> None:
         """Keep a trial's line for the next drawing."""
-        self._print(Text.assemble((f"({tag}) ", "dim"), Text.from_ansi(line)))
+        self._print(Text.assemble((f"({name}) ", "dim"), Text.from_ansi(line)))
 
     def stop(self) -> None:
         """Give the terminal back, with the last table in it."""

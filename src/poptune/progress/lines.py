@@ -55,9 +55,9 @@ class LineProgress(Watcher):
         """Print a line."""
         self._print(news.text)
 
-    def repeat(self, tag: str, line: str) -> None:
+    def repeat(self, name: str, line: str) -> None:
         """Print a trial's line."""
-        self._print(f"({tag}) {line}")
+        self._print(f"({name}) {line}")
 
     def stop(self) -> None:
         """Nothing is to be taken down."""

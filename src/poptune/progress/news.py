@@ -57,7 +57,7 @@ def last_words(
         f"{_count(failed, 'error')}, {duration(elapsed_s)}. Results: {facts.path}",
     )
     if best := best_trial(population):
-        yield News("experiment", f"Best: {standing(best, facts)} (trial {best.spec.tag})")
+        yield News("experiment", f"Best: trial {best.index}, {standing(best, facts)}")
     if failed:
         yield News("failure", "The errors of trials are in results.errors.")
     if not completed:

@@ -90,9 +90,9 @@ class NotebookProgress(Watcher):
         else:
             print(news.text, flush=True)
 
-    def repeat(self, tag: str, line: str) -> None:
+    def repeat(self, name: str, line: str) -> None:
         """Print a trial's line."""
-        print(f"({tag}) {line}", flush=True)
+        print(f"({name}) {line}", flush=True)
 
     def stop(self) -> None:
         """Nothing is to be taken down: the last table stays."""

@@ -30,17 +30,6 @@ def cut(text: str, longest: int = _LONGEST) -> str:
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
-def short_tag(tag: str) -> str:
-    """Return a trial's tag with no more than its first value.
-
-    Example:
-        >>> short_tag("0_lr=0.0701,momentum=0.1774")
-        '0_lr=0.0701,…'
-    """
-    first, comma, _ = tag.partition(",")
-    return cut(f"{first},…" if comma else first, 20)
-
-
 def duration(seconds: float) -> str:
     """Return a time as a clock shows it: ``1:23``, ``2:03:04``."""
     minutes, second = divmod(int(seconds), 60)

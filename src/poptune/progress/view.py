@@ -102,14 +102,14 @@ def view_of(
 
 
 def best_trial(population: Population) -> Trial | None:
-    """Return the trial with the best result of its own: a copy that has not trained yet is none."""
-    scored = [trial for trial in population.trials if _is_finite(trial.score) and _is_own(trial)]
+    """Return the trial with the best last result, of equals the first, as ``get_best_result()`` does."""
+    scored = [trial for trial in population.trials if _is_finite(trial.last_score)]
     return min(scored, key=_rank, default=None)
 
 
 def standing(trial: Trial, facts: RunFacts) -> str:
     """Return a trial's metric, iteration and config in a few words."""
-    where = f"{facts.metric} {metric_text(trial.score, facts)} at iteration {trial.iteration}"
+    where = f"{facts.metric} {metric_text(trial.last_score, facts)} at iteration {trial.iteration}"
     heading = labels(facts.parameters)
     values = [f"{heading[path]} {value}" for path in facts.parameters if (value := entry(trial.config, path))]
     return ", ".join([where, *values])
@@ -175,14 +175,9 @@ def _chosen(trials: Sequence[Trial], most: int) -> Sequence[Trial]:
 
 def _rank(trial: Trial) -> tuple[bool, float, int]:
     """Return a key that sorts the best first and what has no finite score last."""
-    if trial.score is None or not _is_finite(trial.score):
+    if trial.last_score is None or not _is_finite(trial.last_score):
         return True, 0.0, trial.index
-    return False, -trial.score, trial.index
-
-
-def _is_own(trial: Trial) -> bool:
-    copied = trial.checkpoint is not None and trial.checkpoint.trial != trial.id
-    return not copied or trial.reports > trial.reports_at_load
+    return False, -trial.last_score, trial.index
 
 
 def _is_finite(score: float | None) -> bool:

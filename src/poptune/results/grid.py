@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from poptune.core.population import Trial
 from poptune.errors import ConfigurationError, ExperimentError, PoptuneError
@@ -119,11 +119,15 @@ class ResultGrid:
     ) -> Result:
         """Return the trial with the best score; of equals, the first.
 
+        By default that is the one that the progress display and the figures call the best.
+
         Args:
             metric: What to compare trials by; by default the experiment's metric.
             mode: ``"max"`` or ``"min"``; by default the experiment's mode.
             scope: Which of a trial's values is its score: the ``"last"``, the best of ``"all"``, or the
-                average of all (``"avg"``) or of the last few (``"last-5-avg"``, ``"last-10-avg"``).
+                average of all (``"avg"``) or of the last few (``"last-5-avg"``, ``"last-10-avg"``). Of noisy
+                scores the best of all is the luckiest, and higher than the trial deserves; the checkpoint
+                that is kept is the last one in any case.
             filter_nan_and_inf: Pass over a trial whose score is not finite. With ``"all"`` only the
                 values that are not finite are passed over.
 
@@ -180,6 +184,39 @@ class ResultGrid:
             }
             for result, metrics in zip(self, chosen, strict=True)
         )
+
+    def history(self) -> pd.DataFrame:
+        """Return a row a result: who was trained with which config, trial by trial and in order.
+
+        What a trial trained and gave up at an exploit is there, too; what a restart made void is not. The
+        columns: ``trial`` (its number), ``iteration``, the metrics, ``config/<key>`` (what the iteration was
+        trained with), ``generation`` (how many copies lie before its state) and ``donor`` (the number of the
+        trial that it copied last, or none).
+
+        Raises:
+            ImportError: pandas is not installed.
+
+        Example:
+            >>> frame = results.history()  # doctest: +SKIP
+            >>> frame.pivot(index="time_total_s", columns="trial", values="config/lr")  # doctest: +SKIP
+        """
+        frame = data_frame(self._rows())
+        if "donor" in frame:
+            frame["donor"] = frame["donor"].astype("Int64")
+        return frame
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        trials, lineage = self._recording.population, self.lineage
+        for trial in trials.trials:
+            donor: int | None = None
+            segments = lineage.segments[trial.id]
+            for segment, results in zip(segments, lineage.results(trial.id), strict=True):
+                donor = donor if segment.donor is None else trials[segment.donor].index
+                config = flatten(segment.config, "config/")
+                for result in results:
+                    names = {"trial": trial.index, "iteration": result.iteration}
+                    after = {"generation": segment.generation, "donor": donor}
+                    yield {**names, **flatten(result.metrics), **config, **after, **names}
 
     def _values(self, trial: Trial, metric: str, *, last: bool) -> list[float]:
         """Return the values that a trial reported, in order; with ``last`` perhaps the last one alone."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from poptune.core.events import Event, Planned, Reported, Restarted
 from poptune.core.population import Population, Trial
 from poptune.core.scheduler import CheckpointRef, Decision, Load
+from poptune.equality import same
 from poptune.types import CheckpointId, Config, TrialId
 
 
@@ -32,10 +33,17 @@ class Segment:
     config: Config
     donor: TrialId | None = None
     """The trial that was copied where this segment begins."""
+    generation: int = 0
+    """How many copies lie between the start and its state."""
     checkpoint: CheckpointId | None = None
     """The checkpoint that was loaded where this segment begins; a donor's newest may be a third trial's."""
     reports: tuple[tuple[int, int], ...] = ()
     """Which of the trial's reports, counted from 1, are its iterations: ranges (first exclusive, last)."""
+
+    @property
+    def index(self) -> int:
+        """The trial's number."""
+        return int(self.tag.partition("_")[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +73,7 @@ class _Stretch:
     """The last report of the parent's trial that lies on the way here."""
     loaded: CheckpointId | None = None
     donor: TrialId | None = None
+    generation: int = 0
     kept: int | None = None
     """At a restart: how many of the trial's reports stayed valid."""
 
@@ -77,6 +86,7 @@ class _Stretch:
             until=until,
             config=self.config,
             donor=self.donor,
+            generation=self.generation,
             checkpoint=self.loaded,
             reports=((self.reports_before, report),),
         )
@@ -98,7 +108,7 @@ class History:
                 self._present(population[event.trial]).until = event.iteration
             case Planned(plan=plan):
                 for decision in plan.decisions:
-                    self._decide(population[decision.trial], decision)
+                    self._decide(population[decision.trial], decision, population)
             case Restarted():
                 self._restart(population[event.trial])
             case _:
@@ -132,14 +142,16 @@ class History:
             stretches.append(_Stretch(trial=trial, config=trial.config, after=0, until=0, reports_before=0))
         return stretches[-1]
 
-    def _decide(self, trial: Trial, decision: Decision) -> None:
+    def _decide(self, trial: Trial, decision: Decision, population: Population) -> None:
         config = trial.config if decision.config is None else decision.config
         if isinstance(decision.source, Load):
             self._loads[trial.id] = decision
             checkpoint = decision.source.checkpoint
             self._note_exploit(trial, decision, checkpoint, config)
-            self._go_to(trial, checkpoint, config, load=decision)
-        elif config != trial.config:
+            stretch = self._go_to(trial, checkpoint, config, load=decision)
+            if decision.donor is not None:
+                stretch.generation = population[decision.donor].generation + 1
+        elif not same(config, trial.config):
             present = self._present(trial)
             self._begin(trial, config, after=trial.iteration, parent=present, report=trial.reports)
 
@@ -201,6 +213,7 @@ class History:
             reports_before=trial.reports,
             parent=parent,
             parent_report=report,
+            generation=trial.generation,
         )
         self._stretches[trial.id].append(stretch)
         return stretch
@@ -235,5 +248,5 @@ def _continues(before: Segment, segment: Segment) -> bool:
         segment.checkpoint is None
         and segment.trial == before.trial
         and segment.after == before.until
-        and segment.config == before.config
+        and same(segment.config, before.config)
     )

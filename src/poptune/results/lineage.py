@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from poptune.core.events import Reported
 from poptune.core.schedule import Schedule
+from poptune.equality import same
 from poptune.results.frames import metrics_frame
 from poptune.results.history import Exploit, Segment
 from poptune.results.recording import Recording
@@ -15,6 +16,10 @@ from poptune.types import Config, TrialId
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_LONGEST = 60
+"""How much is shown of a value, which may be an array or a network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Lineage:
         """The config over the iterations."""
         changes: dict[int, Config] = {}
         for before, segment in zip((None, *self.segments), self.segments, strict=False):
-            if before is None or segment.config != before.config:
+            if before is None or not same(segment.config, before.config):
                 changes[segment.after] = segment.config
         return Schedule(changes.items())
 
@@ -48,13 +53,18 @@ class Lineage:
 
     def __str__(self) -> str:
         """One line a segment."""
-        return "\n".join(_line(segment) for segment in self.segments)
+        return "\n".join(map(self._line, self.segments))
+
+    def _line(self, segment: Segment) -> str:
+        donor = "" if segment.donor is None else self._recording.population[segment.donor].index
+        copied = "" if segment.donor is None else f"  copied trial {donor}"
+        config = ", ".join(f"{key}={_short(value)}" for key, value in segment.config.items())
+        return f"{segment.after:>6} to {segment.until:<6} {segment.index:>4}  {config}{copied}"
 
     def __repr__(self) -> str:
         copies = sum(segment.donor is not None for segment in self.segments)
-        return (
-            f"<Lineage of {self.segments[-1].tag}: {self.segments[-1].until} iterations, {copies} exploits>"
-        )
+        last = self.segments[-1]
+        return f"<Lineage of trial {last.index}: {last.until} iterations, {copies} exploits>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +85,5 @@ class PopulationLineage:
         return f"<PopulationLineage: {len(self.segments)} trials, {len(self.exploits)} exploits>"
 
 
-def _line(segment: Segment) -> str:
-    copied = f"  copied {segment.donor}" if segment.donor else ""
-    config = ", ".join(f"{key}={_short(value)}" for key, value in segment.config.items())
-    return f"{segment.after:>6} to {segment.until:<6} {segment.tag.split('_')[0]:>4}  {config}{copied}"
-
-
 def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else " ".join(str(value).split())[:_LONGEST]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from poptune.arguments import nearest
 from poptune.checkpoints import Checkpoint
+from poptune.copies import copied
 from poptune.core.population import Trial
 from poptune.core.schedule import Schedule
 from poptune.core.scheduler import CheckpointRef
@@ -90,8 +91,8 @@ class Result:
 
     @property
     def config(self) -> Config:
-        """The trial's config at the end."""
-        return self._trial.config
+        """The trial's config at the end, a copy of one's own."""
+        return copied(self._trial.config)
 
     @property
     def error(self) -> TrialError | None:
@@ -101,7 +102,7 @@ class Result:
     @property
     def metrics(self) -> dict[str, Any]:
         """The last valid result, and the config under ``"config"``."""
-        return {**self._recording.last_metrics(self._trial), "config": self.config}
+        return {**copied(self._recording.last_metrics(self._trial)), "config": self.config}
 
     @property
     def metrics_dataframe(self) -> pd.DataFrame:
@@ -166,4 +167,5 @@ class Result:
         return [(saved[number], dict(one.metrics)) for number, one in results if number in saved]
 
     def __repr__(self) -> str:
-        return f"<Result {self.tag}: {self.status}, {self._trial.iteration} iterations, {self.path}>"
+        trial = self._trial
+        return f"<Result of trial {trial.index}: {self.status}, {trial.iteration} iterations, {self.path}>"

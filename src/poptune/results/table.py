@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from poptune.core.population import Trial
-from poptune.nested import number_at
+from poptune.nested import flatten, number_at
 from poptune.results.recording import Recording
 from poptune.results.scores import rank
 
-_MOST_ROWS = 12
+_MOST_ROWS, _MOST_VALUES, _LONGEST = 12, 4, 16
+_STATUS = 1
+"""The column that is no number."""
 
 
 def summary(recording: Recording) -> str:
@@ -26,24 +30,42 @@ def summary(recording: Recording) -> str:
 
     def merit(trial: Trial) -> tuple[bool, float]:
         value = values[trial.id]
-        return value is not None, 0.0 if value is None else rank(value, mode)
+        is_finite = value is not None and math.isfinite(value)
+        return is_finite, rank(value, mode) if value is not None and is_finite else 0.0
 
     best_first = sorted(trials, key=merit, reverse=True)
-    rows = [["trial", "status", "iteration", metric or ""]] + [
-        [trial.spec.tag, trial.status, str(trial.iteration), _short(values[trial.id])]
+    varying = _varying([flatten(trial.config) for trial in trials])
+    rows = [["trial", "status", "iteration", metric or "", *varying]] + [
+        [str(trial.index), trial.status, str(trial.iteration), _short(values[trial.id])]
+        + [_short(flatten(trial.config).get(key)) for key in varying]
         for trial in best_first[:_MOST_ROWS]
     ]
     more = len(trials) - _MOST_ROWS
     return "\n".join([head, *_aligned(rows), *([f"and {more} more"] if more > 0 else [])])
 
 
+def _varying(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the keys of the first few numbers and texts that differ between trials."""
+    keys = dict.fromkeys(key for config in configs for key in config)
+    plain = [key for key in keys if all(_is_plain(config.get(key)) for config in configs)]
+    return [key for key in plain if len({config.get(key) for config in configs}) > 1][:_MOST_VALUES]
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, str | int | float)
+
+
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        f"{tag:<{widths[0]}}  {status:<{widths[1]}}  {iteration:>{widths[2]}}  {value:>{widths[3]}}".rstrip()
-        for tag, status, iteration, value in rows
-    ]
+    return ["  ".join(_padded(row, widths)).rstrip() for row in rows]
 
 
-def _short(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+def _padded(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    for place, (text, width) in enumerate(zip(row, widths, strict=True)):
+        yield text.ljust(width) if place == _STATUS else text.rjust(width)
+
+
+def _short(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)[:_LONGEST]

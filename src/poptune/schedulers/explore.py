@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Protocol
 
+from poptune.copies import copied
+from poptune.equality import index_of
 from poptune.errors import ConfigurationError
 from poptune.search_space import Domain, Float, Integer, Normal, Numeric, Ordinal, resolve
+from poptune.search_space.values import without_numpy_scalars
 from poptune.types import Config
 
 if TYPE_CHECKING:
@@ -26,13 +29,33 @@ class Explore(Protocol):
         ...
 
 
-def sample(mutation: Any, rng: np.random.Generator) -> Any:
-    """Draw a fresh value from a mutation that is not a dict."""
-    if isinstance(mutation, Domain):
-        return resolve({"value": mutation}, generator=lambda _: rng).config["value"]
-    if callable(mutation):
+def sample(mutation: Any, rng: np.random.Generator, *, where: str) -> Any:
+    """Draw a fresh value from a mutation that is not a dict.
+
+    Args:
+        mutation: The mutation. What a function returns is the value, or a domain to draw it from.
+        rng: What to draw with.
+        where: The hyperparameter's dotted path, for an error.
+
+    Raises:
+        ConfigurationError: A function raises.
+    """
+    if isinstance(mutation, list | tuple):
+        return mutation[int(rng.integers(len(mutation)))]
+    drawn = mutation if isinstance(mutation, Domain) else copied(_called(mutation, where))
+    if not isinstance(drawn, Domain):
+        return drawn
+    return resolve({"value": drawn}, generator=lambda _: rng).config["value"]
+
+
+def _called(mutation: Callable[[], Any], where: str) -> Any:
+    try:
         return mutation()
-    return mutation[int(rng.integers(len(mutation)))]
+    except Exception as error:
+        raise ConfigurationError(
+            f"The function that is the mutation of {where!r} must return a value, but it raised "
+            f"{type(error).__name__}: {error}. Mend the function"
+        ) from error
 
 
 def fill_missing(config: Config, mutations: Mapping[str, Any], draw: Draw, path: str = "") -> Config:
@@ -43,7 +66,7 @@ def fill_missing(config: Config, mutations: Mapping[str, Any], draw: Draw, path:
         if isinstance(mutation, Mapping):
             filled[key] = fill_missing(_nested(filled, key, where), mutation, draw, f"{where}.")
         elif key not in filled:
-            filled[key] = sample(mutation, draw(where))
+            filled[key] = sample(mutation, draw(where), where=where)
     return filled
 
 
@@ -75,13 +98,13 @@ class Perturb:
         explored = self._each(_copy(config), self.mutations, draw, "")
         if self.custom is None:
             return explored
-        changed = self.custom(explored)
+        changed = self.custom(copied(explored))
         if not isinstance(changed, dict):
             raise ConfigurationError(
                 f"custom_explore_fn must return the changed config, a dict, got {changed!r}: "
                 "end it with `return config`"
             )
-        return changed
+        return copied(changed)
 
     def _each(self, config: Config, mutations: Mapping[str, Any], draw: Draw, path: str) -> Config:
         for key, mutation in mutations.items():
@@ -89,22 +112,23 @@ class Perturb:
             if isinstance(mutation, Mapping):
                 config[key] = self._each(_nested(config, key, where), mutation, draw, f"{where}.")
             elif key not in config:
-                config[key] = sample(mutation, draw(where))
+                config[key] = sample(mutation, draw(where), where=where)
             else:
-                config[key] = self._one(config[key], mutation, draw(where))
+                config[key] = self._one(config[key], mutation, draw(where), where)
         return config
 
-    def _one(self, value: Any, mutation: Any, rng: np.random.Generator) -> Any:
+    def _one(self, value: Any, mutation: Any, rng: np.random.Generator, where: str) -> Any:
         resample = rng.random() < self.resample_probability
         if isinstance(mutation, list | tuple | Ordinal):
             values = mutation.values if isinstance(mutation, Ordinal) else mutation
-            if resample or value not in values:
+            place = None if resample else index_of(*without_numpy_scalars((value, values)))
+            if place is None:
                 return values[int(rng.integers(len(values)))]
-            place = list(values).index(value) + (1 if rng.random() < 0.5 else -1)
+            place += 1 if rng.random() < 0.5 else -1
             return values[min(max(place, 0), len(values) - 1)]
         is_number = not isinstance(value, bool) and isinstance(value, Real) and _is_numeric(mutation)
         if resample or (is_number and value == 0):
-            return sample(mutation, rng)
+            return sample(mutation, rng, where=where)
         if not is_number:
             return value
         if isinstance(mutation, Float | Normal) and isinstance(value, Integral):

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from poptune.copies import copied
 from poptune.errors import ConfigurationError
 from poptune.search_space import Domain, GridSearch, SampleFrom
 
@@ -20,11 +21,28 @@ def check_mutations(mutations: Mapping[str, Any], path: str = "") -> None:
     if not isinstance(mutations, Mapping):
         raise ConfigurationError(f"hyperparam_mutations must be a dict of key to mutation, got {mutations!r}")
     for key, mutation in mutations.items():
+        if not isinstance(key, str) or not key:
+            raise ConfigurationError(
+                f"Keys of hyperparam_mutations must be names of hyperparameters, got {key!r}"
+                + (f" in {path.removesuffix('.')!r}" if path else "")
+            )
         where = f"{path}{key}"
         if isinstance(mutation, Mapping):
             check_mutations(mutation, f"{where}.")
         else:
             _check_one(mutation, where)
+
+
+def owned(mutations: Mapping[str, Any]) -> dict[str, Any]:
+    """Return mutations whose values nobody else can change. Functions stay the user's own."""
+    return {
+        key: owned(mutation)
+        if isinstance(mutation, Mapping)
+        else copied(mutation)
+        if isinstance(mutation, list | tuple | Domain)
+        else mutation
+        for key, mutation in mutations.items()
+    }
 
 
 def _check_one(mutation: Any, where: str) -> None:

@@ -5,6 +5,7 @@ Source: Jaderberg et al. 2017, "Population Based Training of Neural Networks", a
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -14,6 +15,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from poptune.arguments import check_mode, reject_unknown_keywords
+from poptune.copies import copied
 from poptune.core.events import Left, Planned, Reported, Restarted, TrialSpec
 from poptune.core.population import TrialView
 from poptune.core.scheduler import (
@@ -30,8 +32,9 @@ from poptune.core.scheduler import (
 from poptune.errors import ConfigurationError
 from poptune.schedulers.exploit import Exploit, Truncation
 from poptune.schedulers.explore import Explore, Perturb, fill_missing
-from poptune.schedulers.metric import required, with_metric
-from poptune.schedulers.mutations import check_mutations
+from poptune.schedulers.metric import changed, required, with_metric
+from poptune.schedulers.mutations import check_mutations, owned
+from poptune.schedulers.placing import placed
 from poptune.schedulers.ranking import Ranking
 from poptune.search_space.values import without_numpy_scalars
 from poptune.types import Config, Mode, TrialId
@@ -42,6 +45,11 @@ NO_CHECKPOINT = (
     "A trial should have copied a better one, but that one has saved no checkpoint, so it goes on as it is. "
     "Population Based Training needs checkpoints: pass one to each `report(metrics, checkpoint=...)`, at "
     "least once every perturbation_interval."
+)
+NOBODY_TO_COPY = (
+    "No trial can be copied, because every trial's last {metric!r} is NaN or infinite, so nobody is "
+    "perturbed until one reports a finite score. Train with other hyperparameters, such as a lower "
+    "learning rate, or mend how the metric is computed."
 )
 STALE_CHECKPOINT = (
     "A trial copies a checkpoint that is older than the last milestone of the trial that saved it. Save one "
@@ -68,7 +76,9 @@ class PopulationBasedTraining:
         burn_in_period: No trial is perturbed before this value of ``time_attr``.
         hyperparam_mutations: For each mutated key a list of ordered values, a domain such as
             ``tune.uniform(...)``, a function without arguments that returns a sample, or a dict of these.
-            A mutated key that the ``param_space`` lacks gets its first value from here.
+            A function that returns a domain means a sample of that. A dotted path such as
+            ``optimizer.lr`` means the key in the dict there. A mutated key that the ``param_space`` lacks
+            gets its first value from here.
         quantile_fraction: Size of the lowest and of the highest part, from 0 to 0.5.
         resample_probability: Probability that a mutated key is drawn afresh instead of moved.
         perturbation_factors: A number is multiplied by one of these, chosen at random.
@@ -129,6 +139,8 @@ class PopulationBasedTraining:
                 'hyperparam_mutations={"lr": tune.loguniform(1e-4, 1)}'
             )
         check_mutations(self.hyperparam_mutations or {})
+        if self.hyperparam_mutations is not None:
+            object.__setattr__(self, "hyperparam_mutations", owned(self.hyperparam_mutations))
         self._exploit  # noqa: B018 - checks its fraction
 
     @cached_property
@@ -159,6 +171,20 @@ class PopulationBasedTraining:
     def for_metric(self, metric: str | None, mode: Mode | None) -> PopulationBasedTraining:
         return required(with_metric(self, metric, mode))
 
+    def for_space(self, param_space: Mapping[str, Any]) -> PopulationBasedTraining:
+        """Return this scheduler with each mutation where the space has its hyperparameter.
+
+        Raises:
+            ConfigurationError: A mutated key is likely to be misspelled, or is there twice.
+        """
+        changes: dict[str, Any] = {}
+        if self.hyperparam_mutations:
+            changes["hyperparam_mutations"] = placed(self.hyperparam_mutations, param_space)
+        if isinstance(self.explore, Perturb):
+            perturb = placed(self.explore.mutations, param_space)
+            changes["explore"] = dataclasses.replace(self.explore, mutations=perturb)
+        return changed(self, **changes)
+
     def init(self, trials: Sequence[TrialSpec]) -> Ranking:
         return Ranking()
 
@@ -181,8 +207,16 @@ class PopulationBasedTraining:
                 decisions=tuple(self._revive(population[t], state, population, random) for t in ready.trials)
             )
         answers = [self._judge(trial, state, population, random) for trial in ready.trials]
-        warnings = tuple(dict.fromkeys(warning for _, warning in answers if warning))
-        return Plan(decisions=tuple(decision for decision, _ in answers), warnings=warnings)
+        warnings = dict.fromkeys(warning for _, warning in answers if warning)
+        if self._has_no_donor(state, population):
+            warnings[NOBODY_TO_COPY.format(metric=self.metric)] = None
+        return Plan(decisions=tuple(decision for decision, _ in answers), warnings=tuple(warnings))
+
+    def _has_no_donor(self, ranking: Ranking, population: PopulationView) -> bool:
+        """Whether all who still train have a score, several of them, and none is finite."""
+        if len(ranking) < 2 or ranking.first_finite < len(ranking):
+            return False
+        return all(trial.last_score is not None for trial in population.trials if trial.status.is_live)
 
     def describe(self, state: Ranking, population: PopulationView) -> str:
         exploits = sum(trial.exploits for trial in population.trials)
@@ -262,7 +296,8 @@ class PopulationBasedTraining:
 
     def _copy(self, trial: TrialView, donor: TrialView, random: Random) -> Decision:
         assert donor.checkpoint is not None
-        config = self._explore.explore(donor.config, lambda path: random(f"explore:{path}", trial.id))
+        theirs = donor.config if isinstance(self._explore, Perturb) else copied(donor.config)
+        config = self._explore.explore(theirs, lambda path: random(f"explore:{path}", trial.id))
         own = donor.id == trial.id
         return Decision(
             trial=trial.id,

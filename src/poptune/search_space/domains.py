@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard, final
 
+from poptune.equality import same
 from poptune.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -114,6 +115,10 @@ class SampleFrom:
     def __repr__(self) -> str:
         return f"sample_from({getattr(self.function, '__qualname__', self.function)})"
 
+    def __deepcopy__(self, memo: object) -> SampleFrom:
+        """Return itself: a method's object is the user's own, and is not to be copied with the space."""
+        return self
+
     def compute(self, spec: object) -> Any:
         """Call the function, with ``spec`` if it takes an argument."""
         return self.function(spec) if self.takes_spec else self.function()
@@ -198,12 +203,4 @@ def _fits(option: object, value: object) -> bool:
                 and all(map(_fits, option, value))
             )
         case _:
-            return option is value or _equal(option, value)
-
-
-def _equal(option: object, value: object) -> bool:
-    if _is_array(option) and _is_array(value):
-        return option.shape == value.shape and bool((option == value).all())
-    if _is_array(option) or _is_array(value):
-        return False
-    return isinstance(option, bool) is isinstance(value, bool) and bool(option == value)
+            return same(_plain(option), _plain(value))

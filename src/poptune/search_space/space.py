@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from poptune.copies import copied
 from poptune.errors import ConfigurationError
 from poptune.search_space.domains import Choice, Domain, GridSearch, SampleFrom
 
@@ -210,7 +211,7 @@ class _Drawing:
 
     def _compute(self, path: str, entry: SampleFrom) -> Any:
         try:
-            return entry.compute(self._spec)
+            return copied(entry.compute(self._spec))
         except ConfigurationError as error:
             error.add_note(f"This happened while `{path}` was computed.")
             raise
@@ -252,7 +253,7 @@ class _ConfigView(Mapping[str, Any]):
         value = self._drawing.open(path, entry)
         if isinstance(value, Mapping):
             return _ConfigView(value, path, self._drawing)
-        return self._drawing.build(path, entry, {})
+        return copied(self._drawing.build(path, entry, {}))
 
     def __getattr__(self, key: str) -> Any:
         if key.startswith("_") or key not in self._node:
@@ -266,7 +267,7 @@ class _ConfigView(Mapping[str, Any]):
         return len(self._node)
 
     def __deepcopy__(self, memo: object) -> dict[str, Any]:
-        return {key: _copy(value) for key, value in self.items()}
+        return {key: copied(value) for key, value in self.items()}
 
     def __repr__(self) -> str:
         return f"<config with {', '.join(self._node)}>"

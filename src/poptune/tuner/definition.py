@@ -11,6 +11,7 @@ from typing import Any
 
 from poptune.arguments import nearest
 from poptune.callbacks import needs_lockstep
+from poptune.copies import copied
 from poptune.core.experiment import Settings
 from poptune.core.policy_log import read_policy
 from poptune.core.random import derived_generator
@@ -24,12 +25,14 @@ from poptune.executors.shipping import ship, ship_config
 from poptune.notices import warn
 from poptune.runtime.protocol import Terms
 from poptune.runtime.trainable import Prepared, Trainable, bundles_of, check_resources
-from poptune.schedulers import PopulationBasedTrainingReplay
-from poptune.search_space import Resolved, validate, variants
+from poptune.schedulers import PopulationBasedTraining, PopulationBasedTrainingReplay
+from poptune.search_space import Resolved, entries, validate, variants
 from poptune.stoppers import StopRules, stop_rules
 from poptune.storage import local_path, remote_url
 from poptune.storage.remote import check_installed, read_url
 from poptune.tuner.configs import RunConfig, TuneConfig
+from poptune.tuner.doubts import doubts
+from poptune.tuner.opening import opened, refuse_unopened
 
 _EXECUTORS: dict[str, Callable[[], Executor]] = {
     "processes": ProcessExecutor,
@@ -60,7 +63,12 @@ class Definition:
         Raises:
             ConfigurationError: Something is wrong.
         """
-        scheduler = _with_policy(tune.scheduler, param_space).for_metric(tune.metric, tune.mode)
+        param_space, points = copied(param_space), copied(tune.points_to_evaluate)
+        validate(param_space)
+        refuse_unopened("param_space", param_space)
+        refuse_unopened("points_to_evaluate", points)
+        refuse_unopened("with_parameters", prepared.parameters)
+        scheduler = _fitted(tune.scheduler, param_space).for_metric(tune.metric, tune.mode)
         needs = scheduler.needs
         if needs.metric is not None and needs.mode is None:
             raise ConfigurationError(
@@ -71,14 +79,19 @@ class Definition:
         definition = cls(
             prepared=prepared,
             param_space=param_space,
-            tune=replace(tune, scheduler=scheduler, metric=needs.metric, mode=needs.mode),
+            tune=replace(
+                tune,
+                scheduler=scheduler,
+                metric=needs.metric,
+                mode=needs.mode,
+                points_to_evaluate=points,
+            ),
             run=run,
             executor=_executor(run.executor),
             bundles=bundles_of(resources),
         )
         if url := remote_url(run.storage_path):
             check_installed(url)
-        validate(param_space)
         definition.executor.count_slots(definition.bundles)
         prepared.check_signature()
         definition._check_class_form(prepared)
@@ -124,6 +137,12 @@ class Definition:
                 "The population has a single trial, so there is nobody to copy: "
                 "set TuneConfig(num_samples=...) to 4 or more"
             )
+        ends = dict(self.stop_rules.thresholds)
+        for key, value in (self.run.stop_population_at or {}).items():
+            ends[key] = min(value, ends.get(key, value))
+        budgets = [budget for budget in (self.tune.time_budget_s, self.stop_rules.timeout_s) if budget]
+        for doubt in doubts(scheduler, ends, time_budget_s=min(budgets, default=None)):
+            warn(doubt)
         stop = self.run.stop
         if isinstance(stop, Mapping) and self.tune.mode == "min" and self.tune.metric in stop:
             warn(
@@ -223,22 +242,35 @@ class Definition:
         )
 
 
-def _with_policy(scheduler: Scheduler[Any], param_space: Mapping[str, Any]) -> Scheduler[Any]:
-    """Read the policy file of a replay; any other scheduler is returned as it is."""
-    if not isinstance(scheduler, PopulationBasedTrainingReplay):
-        return scheduler
+def _fitted(scheduler: Scheduler[Any], param_space: Mapping[str, Any]) -> Scheduler[Any]:
+    """Return the scheduler with its mutations or its policy brought together with the space."""
+    if isinstance(scheduler, PopulationBasedTraining):
+        refuse_unopened("hyperparam_mutations", scheduler.hyperparam_mutations)
+        return scheduler.for_space(param_space)
+    if isinstance(scheduler, PopulationBasedTrainingReplay):
+        return _with_policy(scheduler, param_space)
+    return scheduler
+
+
+def _with_policy(
+    scheduler: PopulationBasedTrainingReplay, param_space: Mapping[str, Any]
+) -> PopulationBasedTrainingReplay:
+    """Read the policy file of a replay."""
     policy = scheduler.policy_file
+    written = not isinstance(policy, Schedule)
     schedule = policy if isinstance(policy, Schedule) else _read_policy(policy)
     replayed = set(schedule(1))
-    if param_space and set(param_space) != replayed:
+    if not set(param_space) <= replayed:
         raise ConfigurationError(
             f"A replay takes its config from the policy, whose keys are {sorted(replayed)}, but the "
             f"param_space has {sorted(param_space)}: is the policy of another experiment? If not, leave the "
             "param_space out"
         )
-    if param_space:
-        warn("The config comes from the replayed policy; the param_space is overridden")
-    return scheduler.with_schedule(schedule)
+    schedule, taken = opened(schedule, param_space, written=written)
+    if any(not any(f"{one}.".startswith(f"{path}.") for one in taken) for path in entries(param_space)):
+        but = f", but for {', '.join(taken)}, which the policy only names" if taken else ""
+        warn(f"The config comes from the replayed policy; the param_space is overridden{but}")
+    return scheduler.with_schedule(copied(schedule))
 
 
 def _read_policy(path: str | PathLike[str]) -> Schedule:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+from poptune.equality import same
 from poptune.tuner.definition import Definition
 
 
@@ -50,11 +50,8 @@ def today(value: Any) -> Any:
 def _with_parts_of_today(value: Any) -> Any:
     parts = {each.name: getattr(value, each.name) for each in dataclasses.fields(value) if each.init}
     changed = {name: new for name, part in parts.items() if (new := today(part)) is not part}
-    return replace(value, **changed) if _has_changed(parts, changed) else value
-
-
-def _has_changed(parts: Mapping[str, Any], changed: Mapping[str, Any]) -> bool:
-    return any(changed[name] != parts[name] for name in changed)
+    has_changed = any(not same(changed[name], parts[name]) for name in changed)
+    return replace(value, **changed) if has_changed else value
 
 
 def _namesake(thing: FunctionType | type) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from poptune.copies import copied
 from poptune.core.events import TrialSpec
 from poptune.errors import ConfigurationError
 from poptune.layout import is_reserved, problem_of_new_folder
@@ -87,7 +88,7 @@ def _named(spec: TrialSpec, tune: TuneConfig) -> TrialSpec:
 def _created(what: str, creator: Callable[[TrialSpec], str] | None, spec: TrialSpec, default: str) -> str:
     if creator is None:
         return default
-    name = creator(spec)
+    name = creator(replace(spec, config=copied(spec.config)))
     if not isinstance(name, str) or not name:
         raise ConfigurationError(f"{what} must return a name, got {name!r} for trial {spec.id}")
     return name

@@ -2,56 +2,59 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 
 from poptune.core.events import Planned
 from poptune.core.scheduler import Plan
+from poptune.core.unopened import without_addresses
 from poptune.journal import ObjectTable
 from poptune.journal.records import decode, encode
 from poptune.types import TrialId
 from poptune.verification.verdict import Difference
 
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
-
 
 def differences(event: int, journaled: Plan, settled: Plan) -> Iterator[Difference]:
     """Return where two plans for the same trials differ.
 
-    Values that are no JSON, such as classes, are the same where they look the same.
+    Values that are no JSON, such as functions, are the same where :func:`poptune.equality.same` says so, and
+    not where they only look the same.
     """
-    theirs, ours = _by_trial(journaled), _by_trial(settled)
+    table = ObjectTable()
+    theirs, ours = _by_trial(journaled, table), _by_trial(settled, table)
     for trial, decision in theirs.items():
         for part, value in decision.items():
             again = ours[trial][part]
-            if not _same(value, again):
-                yield Difference(event, trial, part, value, again)
+            if _compared(value) != _compared(again):
+                yield Difference(event, trial, part, _shown(value), _shown(again))
     if journaled.warnings != settled.warnings:
         yield Difference(event, None, "warnings", journaled.warnings, settled.warnings)
 
 
-def _by_trial(plan: Plan) -> dict[TrialId, dict[str, Any]]:
-    table = ObjectTable()
+def _by_trial(plan: Plan, table: ObjectTable) -> dict[TrialId, dict[str, Any]]:
     (record,) = encode([Planned(plan=plan)], table)
     (record,) = encode(decode(record, table), table)  # once more, since a float may have been an int
     written = msgspec.json.decode(record.payload)["plan"]["decisions"]["$tuple"]
-    return {decision.trial: _shown(one) for decision, one in zip(plan.decisions, written, strict=True)}
+    return {decision.trial: one for decision, one in zip(plan.decisions, written, strict=True)}
+
+
+def _compared(value: Any) -> bytes:
+    """Return what is the same JSON for two values that are the same: 1 is not 1.0, nor True."""
+    return msgspec.json.encode(_with_objects(value, lambda one: one["$object"]), order="sorted")
 
 
 def _shown(value: Any) -> Any:
-    """Return the value with each object's text in its place, without addresses."""
+    return _with_objects(value, lambda one: without_addresses(one["text"]))
+
+
+def _with_objects(value: Any, shown: Callable[[dict[str, Any]], Any]) -> Any:
+    """Return the value with something in the place of each object."""
     if isinstance(value, list):
-        return [_shown(item) for item in value]
+        return [_with_objects(item, shown) for item in value]
     if not isinstance(value, dict):
         return value
     if "$object" in value:
-        return _ADDRESS.sub("", str(value["text"]))
-    return {key: _shown(item) for key, item in value.items()}
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Whether two values are the same JSON: 1 is not 1.0, nor True."""
-    return msgspec.json.encode(one, order="sorted") == msgspec.json.encode(other, order="sorted")
+        return {"$object": shown(value)}
+    return {key: _with_objects(item, shown) for key, item in value.items()}

@@ -129,7 +129,7 @@ class _Replaying:
         for pair, outcome in zip_longest(numbered, (e for e in settled[1:] if not _hangs_on_memory(e))):
             number, journaled = pair or (self._found.events, None)
             again = _as_it_was_told(outcome, journaled)
-            if journaled != again and not (isinstance(journaled, Planned) and isinstance(again, Planned)):
+            if not (isinstance(journaled, Planned) and isinstance(again, Planned)) and journaled != again:
                 self._differ(number, journaled, again)
                 return
         for eviction in evictions:

@@ -179,7 +179,7 @@ class RunConformance(MakesExecutors):
                 time_attr="epoch", perturbation_interval=100, hyperparam_mutations={"lr": [1, 2]}
             ),
             run={
-                "stop": {"epoch": 5},
+                "stop": {"epoch": 500},
                 "failure_config": tune.FailureConfig(on_all_failed="return"),
             },
         )

@@ -1,0 +1,140 @@
+"""Values that a replayed schedule only names, taken from the ``param_space``; and none that got lost.
+
+A policy file, and whatever is read without the code of an experiment, has texts in the place of functions,
+classes and other objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
+from typing import Any
+
+from poptune.core.schedule import Schedule
+from poptune.core.unopened import UnopenedObject, is_of_an_object, without_addresses
+from poptune.errors import ConfigurationError
+from poptune.search_space import Choice, Domain, GridSearch, Ordinal, SampleFrom
+from poptune.types import Config
+
+_NOTHING = object()
+_SHOWN = 150
+"""How much of two texts is compared: the journal has them shortened."""
+
+
+def opened(schedule: Schedule, space: Mapping[str, Any], *, written: bool) -> tuple[Schedule, list[str]]:
+    """Return a schedule with the values themselves, and the dotted paths of those that the space gave.
+
+    Args:
+        schedule: What is to be replayed.
+        space: What the user gives: a constant for a value that does not change, else all that it becomes.
+        written: Whether the schedule was read from a file, which may have the mere text of an object.
+
+    Raises:
+        ConfigurationError: The space lacks a value.
+    """
+    opening = _Opening(written=written)
+    changes = [(at, opening.config(config, space)) for at, config in schedule.changes]
+    if opening.missing:
+        raise _lacking(opening.missing)
+    return Schedule(changes), list(opening.taken)
+
+
+def refuse_unopened(what: str, value: Any) -> None:
+    """Raise ``ConfigurationError`` if a value, or one in it, only stands for an object."""
+    for path, found in _unopened(value, what):
+        raise ConfigurationError(
+            f"{what} must hold the values themselves, but {path} only stands for {found}, as results do that "
+            "are read without the code of their experiment: put the value in its place"
+        )
+
+
+class _Opening:
+    def __init__(self, *, written: bool) -> None:
+        self.taken: dict[str, UnopenedObject] = {}
+        self.missing: dict[str, UnopenedObject] = {}
+        self._written = written
+
+    def config(self, config: Config, space: Mapping[str, Any], above: str = "") -> Config:
+        return {
+            key: self._value(value, space.get(key, _NOTHING), f"{above}{key}")
+            for key, value in config.items()
+        }
+
+    def _value(self, value: Any, given: Any, path: str) -> Any:
+        if self._is_text_of_object(value, given):
+            value = UnopenedObject(str(value))
+        if isinstance(value, UnopenedObject):
+            return self._object(value, given, path)
+        if isinstance(value, Mapping):
+            return self.config(dict(value), given if isinstance(given, Mapping) else {}, f"{path}.")
+        if type(value) in {list, tuple}:
+            beside: Sequence[Any] = given if isinstance(given, list | tuple) else ()
+            if len(beside) != len(value):
+                beside = [_NOTHING] * len(value)
+            items = zip(value, beside, strict=True)
+            kind = type(given) if type(given) in {list, tuple} else type(value)
+            return kind(self._value(one, its, f"{path}.{place}") for place, (one, its) in enumerate(items))
+        return value
+
+    def _is_text_of_object(self, value: Any, given: Any) -> bool:
+        """Whether this is the text of an object, or an array's list, in an older file, which does not say."""
+        if not self._written or not isinstance(value, str | list):
+            return False
+        if isinstance(value, str) and is_of_an_object(value):
+            return True
+        options = _options(given)
+        return all(map(_is_object, options if options is not None else [given]))
+
+    def _object(self, value: UnopenedObject, given: Any, path: str) -> Any:
+        options = _options(given)
+        if options is None:
+            is_constant = not (given is _NOTHING or isinstance(given, Domain | SampleFrom | UnopenedObject))
+            if is_constant and self.taken.setdefault(path, value) == value:
+                return given
+        elif (fitting := [one for one in options if _text(repr(one)) == _text(value.text)]) and all(
+            one is fitting[0] for one in fitting
+        ):
+            self.taken[path] = value
+            return fitting[0]
+        self.missing.setdefault(path, value)
+        return value
+
+
+def _options(given: Any) -> Sequence[Any] | None:
+    if isinstance(given, Choice):
+        return given.categories
+    return given.values if isinstance(given, GridSearch | Ordinal) else None
+
+
+def _is_object(given: Any) -> bool:
+    no_objects = (str, int, float, list, tuple, Mapping, Domain, SampleFrom, UnopenedObject)
+    return given is not _NOTHING and given is not None and not isinstance(given, no_objects)
+
+
+def _text(text: str) -> str:
+    return without_addresses(text)[:_SHOWN]
+
+
+def _lacking(missing: Mapping[str, UnopenedObject]) -> ConfigurationError:
+    shown = ", ".join(f"{path!r} ({value.text[:_SHOWN]})" for path, value in missing.items())
+    keys = next(iter(missing)).split(".")
+    nested = "..."
+    for key in reversed(list(takewhile(lambda key: not key.isdecimal(), keys))):
+        nested = f"{{{key!r}: {nested}}}"
+    return ConfigurationError(
+        f"A replay needs the values of the policy themselves, but it only names {shown}: give them, "
+        f"Tuner(..., param_space={nested}); for one that changes on the way, tune.choice([...]) of all that "
+        "it becomes"
+    )
+
+
+def _unopened(value: Any, path: str) -> Iterator[tuple[str, UnopenedObject]]:
+    if isinstance(value, UnopenedObject):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _unopened(inner, f"{path}[{key!r}]")
+    else:
+        options = value if isinstance(value, list | tuple) else _options(value)
+        for place, inner in enumerate(options or ()):
+            yield from _unopened(inner, f"{path}[{place}]")

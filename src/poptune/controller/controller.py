@@ -33,7 +33,7 @@ from poptune.journal import Journal
 from poptune.notices import warn
 from poptune.runtime import protocol
 from poptune.runtime.memory import CHECK_S, LEAST_FREE, available_memory
-from poptune.stoppers import Stopper
+from poptune.stoppers import Stopper, TimeoutStopper, may_end_all_unasked
 from poptune.types import TrialId, TrialStatus
 
 _POLL_S = 0.1
@@ -102,6 +102,9 @@ class Controller:
         self._listeners = [*listeners, display]
         self._display = display
         self._limits = limits
+        self._watching = [stopper for stopper in limits.stoppers if may_end_all_unasked(stopper)]
+        timers = (stopper for stopper in self._watching if isinstance(stopper, TimeoutStopper))
+        self._asked = set(map(id, timers))
         self._silence = Silence(limits.report_timeout_s)
         self._hosts: dict[TrialId, dict[str, Any]] = {}
         self._memory_checked_s = time.monotonic()
@@ -143,6 +146,7 @@ class Controller:
         if budget is not None and self._limits.time_spent_s + time.monotonic() - started_s > budget:
             reason = f"the time budget of {budget:g} s is spent"
             inputs.append(PopulationStopped(time_s=time.time(), reason=reason))
+        inputs.extend(self._ended_by_stoppers())
         inputs.extend(self._spare_memory())
         wakes_at_s = self._experiment.wakes_at_s
         if wakes_at_s is not None and time.time() >= wakes_at_s:
@@ -150,6 +154,14 @@ class Controller:
         for trial, reason in self._silence.too_long(self._experiment.running).items():
             self._workers.kill(trial, reason)
         return inputs
+
+    def _ended_by_stoppers(self) -> list[Input]:
+        """Ask those that may watch the clock; most of them can tell only once they have seen a result."""
+        return [
+            PopulationStopped(time_s=time.time(), reason=f"{type(stopper).__name__} ended all")
+            for stopper in self._watching
+            if id(stopper) in self._asked and stopper.stop_all()
+        ]
 
     def _handle(self, inputs: Sequence[Input]) -> None:
         """One turn: fold all inputs, journal what they led to, act on it, show it."""
@@ -218,6 +230,7 @@ class Controller:
         overruled, ends_all = "", ""
         for stopper in self._limits.stoppers:
             says_stop, says_all = _ask(stopper, result, metrics)
+            self._asked.add(id(stopper))
             name = type(stopper).__name__
             overruled = overruled or (f"{name} said so" if says_stop else "")
             ends_all = ends_all or (f"{name} ended all" if says_all else "")

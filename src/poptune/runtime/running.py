@@ -76,7 +76,7 @@ def _run_once(prepared: Prepared, session: Session, *, is_changed: bool) -> Mess
         current.enter(None)
     if session.unwinding is not None:
         return None
-    if not session.has_reported:
+    if prepared.must_report and not session.has_reported:
         silent = TrainableError(
             f"{prepared.name} ended without a report: call tune.report({{...}}) at least once, after each "
             "iteration of the training"
@@ -130,7 +130,8 @@ def _train_object(prepared: Prepared, session: Session) -> None:
         session.hold(held)
         while True:
             metrics = trainable.step()
-            session.report(metrics, done=isinstance(metrics, Mapping) and bool(metrics.get("done", False)))
+            said = metrics if isinstance(metrics, Mapping) else {}
+            session.report(metrics, done=bool(said.get("done")), save=bool(said.get("should_checkpoint")))
     finally:
         session.hold(None)
         held.discard()

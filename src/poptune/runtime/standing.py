@@ -15,6 +15,7 @@ from poptune.errors import TrainableError
 from poptune.nested import flatten, value_at
 from poptune.runtime.metrics import is_at_least, plain_metrics
 from poptune.runtime.protocol import Assignment, Terms
+from poptune.runtime.totals import Totals
 
 _OWN_KEYS = {"training_iteration", "time_total_s", "timestamp"}
 """What we count ourselves: it is in every result, and never falls."""
@@ -34,6 +35,7 @@ class Standing:
             "time_since_restore": 0.0,
         }
         """The last result, or what the assignment says in its place."""
+        self._totals = Totals(assignment.totals)
         self._time_attr = terms.time_attr
         self._age = assignment.age
         self._required = [
@@ -81,6 +83,7 @@ class Standing:
         row["timestamp"] = int(time.time())
         row["iterations_since_restore"] = last["iterations_since_restore"] + 1
         row["time_since_restore"] = last["time_since_restore"] + elapsed_s
+        self._totals.add(row)
         if self._time_attr not in _OWN_KEYS:
             self._check_time(row)
         return row
@@ -118,6 +121,7 @@ class Standing:
     def advance(self, row: dict[str, Any]) -> None:
         """Stand where a result stands that is complete and about to be sent."""
         self._last = row
+        self._totals.keep()
         self._age = self._value(row, self._time_attr, self._age)
 
 

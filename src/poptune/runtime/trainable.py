@@ -50,7 +50,10 @@ class Trainable:
         """Build what is trained. Called once for each object."""
 
     def step(self) -> Mapping[str, Any]:
-        """Train one iteration and return its metrics; with ``done: True`` among them it is the last."""
+        """Train one iteration and return its metrics.
+
+        With ``done: True`` among them it is the last; with ``should_checkpoint: True`` the state is saved.
+        """
         raise NotImplementedError(
             f"{type(self).__name__} must define step(), which trains one iteration and returns a dict of "
             "metrics"
@@ -79,6 +82,12 @@ class Trainable:
         """Release what the object holds. Called once, when it is no longer needed."""
 
 
+class MaybeSilent:
+    """A mark of callables: as the function form, they may end without a report, which is no error."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """A trainable together with what :func:`with_parameters` and :func:`with_resources` add to it."""
@@ -88,12 +97,22 @@ class Prepared:
     resources: Resources | None = None
 
     @property
-    def name(self) -> str:
-        """What the trials are called after."""
+    def code(self) -> Callable[..., Any]:
+        """The user's own function or class, without what a ``partial`` adds to it."""
         inner = self.trainable
         while isinstance(inner, functools.partial):
             inner = inner.func
-        return getattr(inner, "__name__", type(inner).__name__)
+        return inner
+
+    @property
+    def name(self) -> str:
+        """What the trials are called after."""
+        return getattr(self.code, "__name__", type(self.code).__name__)
+
+    @property
+    def must_report(self) -> bool:
+        """Whether an end without any report is an error."""
+        return not isinstance(self.trainable, MaybeSilent)
 
     @property
     def is_class(self) -> bool:

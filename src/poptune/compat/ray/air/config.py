@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING
 
 import poptune
-from poptune import Callback, CheckpointConfig, Stopper
+from poptune import Callback, CheckpointConfig
 from poptune.arguments import reject_unknown_keywords
 from poptune.compat.ray._arguments import refuse, set_aside
+from poptune.compat.ray.air.stopping import Stop, native_stop
 from poptune.errors import ConfigurationError
-from poptune.stoppers import StopFunction
 
 if TYPE_CHECKING:
     from poptune.compat.ray.tune.progress_reporter import CLIReporter
@@ -51,7 +51,7 @@ class RunConfig:
     checkpoint_config: CheckpointConfig | None = None
     sync_config: SyncConfig | None = None
     verbose: int | None = None
-    stop: Mapping[str, float] | StopFunction | Stopper | None = None
+    stop: Stop | Sequence[Stop] | None = None
     callbacks: Sequence[Callback] | None = None
     progress_reporter: CLIReporter | None = None
     log_to_file: bool = False
@@ -80,7 +80,7 @@ class RunConfig:
         return poptune.RunConfig(
             name=self.name,
             storage_path=self.folder,
-            stop=self.stop,
+            stop=native_stop(self.stop),
             checkpoint_config=self.checkpoint_config or CheckpointConfig(),
             failure_config=self.failure_config or FailureConfig(),
             callbacks=tuple(self.callbacks or ()),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import poptune
 from poptune import get_checkpoint, get_context
 from poptune.checkpoints import Checkpoint
 from poptune.compat.ray._arguments import refuse_names
 from poptune.errors import TrainableError
+from poptune.runtime import current
 
 __all__ = [
     "get_checkpoint",
@@ -36,6 +36,8 @@ def report(
 ) -> None:
     """Report one result of the trial, and save its state if a checkpoint is given.
 
+    With ``done: True`` among the metrics it is the trial's last.
+
     Raises:
         TrainableError: The metrics are given by keyword, as until 2022; or see :func:`poptune.report`.
     """
@@ -45,7 +47,14 @@ def report(
             f"report() takes a dict of metrics, got {', '.join(by_keyword) or 'none'} by keyword, as in Ray "
             f"until 2022: write report({{{shown}}})"
         )
-    poptune.report(metrics, checkpoint=checkpoint)
+    mine = current.session("report()")
+    if mine.before_report is not None:
+        mine.before_report(checkpoint)
+    mine.report(metrics, checkpoint, done=_says_done(metrics))
+
+
+def _says_done(metrics: object) -> bool:
+    return isinstance(metrics, Mapping) and bool(metrics.get("done"))
 
 
 def get_trial_id() -> str:

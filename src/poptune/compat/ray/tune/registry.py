@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from poptune.arguments import nearest
 from poptune.compat.ray._arguments import refuse_names
+from poptune.compat.ray.tune.function_form import as_ray_calls_it
 from poptune.errors import ConfigurationError
-from poptune.runtime.trainable import Prepared
+from poptune.runtime.trainable import Prepared, prepare
 
 __getattr__ = refuse_names(__name__, {"register_env": "environments are RLlib's"})
 
@@ -26,8 +28,8 @@ def register_trainable(name: str, trainable: Trainable) -> None:
     _registered[name] = trainable
 
 
-def find_trainable(trainable: Trainable | str | None) -> Trainable:
-    """Return what is to be trained.
+def find_trainable(trainable: Trainable | str | None) -> Prepared:
+    """Return what is to be trained; a function so that what it returns or yields is a result, too.
 
     Raises:
         ConfigurationError: Nobody registered this name, or the code awaits what Ray gave it before 2022.
@@ -41,8 +43,9 @@ def find_trainable(trainable: Trainable | str | None) -> Trainable:
         trainable = _registered[trainable]
     if trainable is None:
         raise ConfigurationError("A Tuner needs a trainable, got None: pass a function or a tune.Trainable")
-    _check_era(trainable.trainable if isinstance(trainable, Prepared) else trainable)
-    return trainable
+    prepared = prepare(trainable)
+    _check_era(prepared.code)
+    return prepared if prepared.is_class else replace(prepared, trainable=as_ray_calls_it(prepared.trainable))
 
 
 def _check_era(code: Callable[..., Any]) -> None:

@@ -41,7 +41,7 @@ class Trainable(poptune.Trainable):
     @property
     def iteration(self) -> int:
         """How many iterations lie behind the trial's present state; in the first ``step`` it is 0."""
-        return current.session("Trainable.iteration").iteration
+        return current.session("Trainable.iteration").iterations_made
 
     @property
     def training_iteration(self) -> int:

@@ -9,10 +9,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from poptune import Callback, Stopper
+from poptune import Callback
 from poptune.arguments import nearest
 from poptune.compat.ray._arguments import refuse
 from poptune.compat.ray.air.config import CheckpointConfig, FailureConfig, RunConfig
+from poptune.compat.ray.air.stopping import Stop
 from poptune.compat.ray.tune.analysis import ExperimentAnalysis
 from poptune.compat.ray.tune.error import TuneError
 from poptune.compat.ray.tune.experiment import Trial
@@ -26,7 +27,6 @@ from poptune.compat.ray.tune.tune_config import TuneConfig
 from poptune.compat.ray.tune.tuner import Tuner
 from poptune.core.scheduler import Scheduler
 from poptune.errors import ConfigurationError
-from poptune.stoppers import StopFunction
 from poptune.types import Mode
 
 _OF_ANOTHER_ERA = {
@@ -49,7 +49,7 @@ def run(
     name: str | None = None,
     metric: str | None = None,
     mode: Mode | None = None,
-    stop: Mapping[str, float] | StopFunction | Stopper | None = None,
+    stop: Stop | Sequence[Stop] | None = None,
     time_budget_s: float | timedelta | None = None,
     config: Mapping[str, Any] | None = None,
     resources_per_trial: object = None,

@@ -228,7 +228,7 @@ def test_a_reporter_of_ones_own_is_refused():
 
 @pytest.mark.parametrize(
     ("method", "remedy"),
-    [("_train", "call it step"), ("default_resource_request", "with_resources"), ("log_result", "Callback")],
+    [("_train", "call it step"), ("log_result", "Callback")],
 )
 def test_a_method_that_nobody_calls_is_refused(method, remedy):
     with pytest.raises(poptune.ConfigurationError, match=remedy):

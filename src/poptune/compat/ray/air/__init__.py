@@ -1,7 +1,7 @@
 """``ray.air``: the configs, the checkpoint and the session of the scripts of 2022."""
 
-from poptune.checkpoints import Checkpoint
 from poptune.compat.ray._arguments import refuse_modules, refuse_names
+from poptune.compat.ray._checkpoint import Checkpoint
 from poptune.compat.ray.air import session
 from poptune.compat.ray.air.config import CheckpointConfig, FailureConfig, RunConfig
 from poptune.compat.ray.tune.result_grid import Result

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from poptune import get_checkpoint, get_context
-from poptune.checkpoints import Checkpoint
+import poptune
+from poptune import get_context
 from poptune.compat.ray._arguments import refuse_names
+from poptune.compat.ray._checkpoint import Checkpoint, of_native, to_native
 from poptune.errors import TrainableError
 from poptune.runtime import current
 
@@ -32,7 +33,10 @@ __getattr__ = refuse_names(
 
 
 def report(
-    metrics: Mapping[str, Any] | None = None, *, checkpoint: Checkpoint | None = None, **by_keyword: Any
+    metrics: Mapping[str, Any] | None = None,
+    *,
+    checkpoint: Checkpoint | poptune.Checkpoint | None = None,
+    **by_keyword: Any,
 ) -> None:
     """Report one result of the trial, and save its state if a checkpoint is given.
 
@@ -47,10 +51,16 @@ def report(
             f"report() takes a dict of metrics, got {', '.join(by_keyword) or 'none'} by keyword, as in Ray "
             f"until 2022: write report({{{shown}}})"
         )
+    native = to_native(checkpoint)
     mine = current.session("report()")
     if mine.before_report is not None:
-        mine.before_report(checkpoint)
-    mine.report(metrics, checkpoint, done=_says_done(metrics))
+        mine.before_report(native)
+    mine.report(metrics, native, done=_says_done(metrics))
+
+
+def get_checkpoint() -> Checkpoint | None:
+    """Return the state that the trial goes on from, or ``None`` if it starts afresh."""
+    return of_native(poptune.get_checkpoint())
 
 
 def _says_done(metrics: object) -> bool:

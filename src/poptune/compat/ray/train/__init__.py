@@ -1,8 +1,8 @@
 """``ray.train``: the names that Tune scripts of 2023 and 2024 took from there."""
 
 from poptune import get_context
-from poptune.checkpoints import Checkpoint
 from poptune.compat.ray._arguments import refuse_modules, refuse_names
+from poptune.compat.ray._checkpoint import Checkpoint
 from poptune.compat.ray.air.config import CheckpointConfig, FailureConfig, RunConfig
 from poptune.compat.ray.air.session import get_checkpoint, report
 from poptune.compat.ray.tune.result_grid import Result

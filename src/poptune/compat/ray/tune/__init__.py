@@ -1,8 +1,8 @@
 """``ray.tune``, of today and of 2022."""
 
 from poptune import get_context, with_parameters
-from poptune.checkpoints import Checkpoint
 from poptune.compat.ray._arguments import refuse_names
+from poptune.compat.ray._checkpoint import Checkpoint
 from poptune.compat.ray.air.config import CheckpointConfig, FailureConfig, RunConfig
 from poptune.compat.ray.air.session import (
     get_checkpoint,

@@ -6,7 +6,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from poptune.arguments import reject_unknown_keywords
-from poptune.checkpoints import Checkpoint
+from poptune.compat.ray._checkpoint import Checkpoint
 from poptune.compat.ray.tune.result_grid import Result, ResultGrid
 from poptune.results.scores import Scope
 from poptune.types import Config, Mode

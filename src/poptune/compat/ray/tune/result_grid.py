@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import poptune
+from poptune.compat.ray._checkpoint import Checkpoint, of_native
 from poptune.nested import flatten
 from poptune.results.frames import data_frame
 from poptune.results.lineage import PopulationLineage
@@ -29,6 +30,22 @@ class Result(poptune.Result):
             for segment, results in zip(segments, lineage.results(self.trial_id), strict=True)
             for result in results
         )
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:  # type: ignore[override]  # the same in Ray's form
+        """The newest checkpoint of the state that the trial ended with."""
+        return of_native(super().checkpoint)
+
+    @property
+    def best_checkpoints(self) -> list[tuple[Checkpoint, dict[str, Any]]]:  # type: ignore[override]
+        """The trial's own checkpoints that are kept, the oldest first, each with the result it came with."""
+        return [(Checkpoint.from_native(native), metrics) for native, metrics in super().best_checkpoints]
+
+    def get_best_checkpoint(  # type: ignore[override]
+        self, metric: str | None = None, mode: Mode | None = None
+    ) -> Checkpoint | None:
+        """Return the best of the trial's own checkpoints that are kept, or None if none is."""
+        return of_native(super().get_best_checkpoint(metric, mode))
 
     @property
     def last_result(self) -> dict[str, Any]:

@@ -161,7 +161,9 @@ def test_a_tune_config_says_the_same_in_native_terms():
         reuse_workers=False,
         points_to_evaluate=[{"lr": 1}],
     )
-    assert tune.TuneConfig(max_concurrent_trials=0).to_native() == poptune.TuneConfig()
+    assert tune.TuneConfig(max_concurrent_trials=0).to_native() == poptune.TuneConfig(
+        scheduler=FIFOScheduler()
+    )
 
 
 def test_a_run_config_says_the_same_in_native_terms_whichever_module_it_comes_from():

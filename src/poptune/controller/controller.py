@@ -48,6 +48,14 @@ class Observer(Protocol):
         ...
 
 
+class Watcher(Observer, Protocol):
+    """An observer who also sees that nothing happens."""
+
+    def idle(self) -> None:
+        """See a turn of the loop without any record."""
+        ...
+
+
 class Listener(Protocol):
     """Someone who hears what trials print."""
 
@@ -86,7 +94,7 @@ class Controller:
         workers: Workers,
         effects: Effects,
         cleaning: Cleaning,
-        callbacks: Sequence[Observer],
+        callbacks: Sequence[Watcher],
         observers: Sequence[Observer],
         listeners: Sequence[Listener],
         display: Display,
@@ -176,9 +184,11 @@ class Controller:
 
     def _act(self, step: Step) -> None:
         """Do what a journaled step commands, and show it; the user's callbacks see it before trials go on."""
-        if step.events:
-            for callback in self._callbacks:
+        for callback in self._callbacks:
+            if step.events:
                 callback.observe(step.events, self._experiment.population)
+            else:
+                callback.idle()
         for warning in self._effects.carry_out(step.commands):
             warn(warning)
         self._silence.ordered(step.commands)

@@ -70,12 +70,6 @@ class Standing:
         """
         last = self._last
         row = plain_metrics(metrics)
-        for key in self._required:
-            if self._value(row, key, _MISSING) is _MISSING:
-                raise TrainableError(
-                    f"The result lacks {key!r}, which the scheduler reads; it has the keys "
-                    f"{sorted(flatten(row))}: report({{{key!r}: ...}}), or name one of these keys instead"
-                )
         elapsed_s = time.perf_counter() - self._began_s
         row["training_iteration"] = last["training_iteration"] + 1
         row["time_total_s"] = last["time_total_s"] + elapsed_s
@@ -84,9 +78,19 @@ class Standing:
         row["iterations_since_restore"] = last["iterations_since_restore"] + 1
         row["time_since_restore"] = last["time_since_restore"] + elapsed_s
         self._totals.add(row)
+        for key in self._required:
+            if self._value(row, key, _MISSING) is _MISSING:
+                raise self._lacks(key, metrics)
         if self._time_attr not in _OWN_KEYS:
             self._check_time(row)
         return row
+
+    def _lacks(self, key: str, metrics: Mapping[str, Any]) -> TrainableError:
+        return TrainableError(
+            f"The result lacks {key!r}, which the scheduler reads; it has the keys "
+            f"{sorted(flatten(plain_metrics(metrics)))}: report({{{key!r}: ...}}), or name one of these keys "
+            "instead"
+        )
 
     def _check_time(self, row: dict[str, Any]) -> None:
         name = self._time_attr

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from poptune.callbacks import CallbackRunner
 from poptune.checkpoints import CheckpointStore, DirectoryStore
-from poptune.controller import Controller, Limits, Listener, Observer
+from poptune.controller import Controller, Limits, Listener, Observer, Watcher
 from poptune.controller.cleaning import Cleaning
 from poptune.controller.damage import damaged_checkpoints
 from poptune.controller.effects import Effects
@@ -211,7 +211,7 @@ class Run:
             limits=limits,
         )
 
-    def _callbacks(self) -> list[Observer]:
+    def _callbacks(self) -> list[Watcher]:
         run = self.definition.run
         if not run.callbacks:
             return []

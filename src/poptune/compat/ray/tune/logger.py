@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from poptune.callbacks import Callback, CallbackTrial
+from poptune.callbacks import CallbackTrial
 from poptune.compat.ray._arguments import logger, refuse_names
+from poptune.compat.ray.tune.callback import Callback
 from poptune.loggers import tensorboard
 
 __all__ = ["CSVLoggerCallback", "JsonLoggerCallback", "LoggerCallback", "TBXLoggerCallback"]

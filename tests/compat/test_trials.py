@@ -102,7 +102,7 @@ def test_what_was_sampled_is_read_from_the_tag(config, sampled):
 def test_names_with_a_slash_are_fine(fit):
     def name(trial):
         assert trial.status == trial.PENDING
-        assert trial == trial
+        assert {trial: 1}[trial] == 1
         return f"a/{trial.trainable_name}/{trial.evaluated_params['x']}"
 
     train.__name__ = "b/train"

@@ -2,8 +2,16 @@
 
 from poptune.loggers.csv import CsvLogger
 from poptune.loggers.json import JsonLogger
-from poptune.loggers.output import OutputLogger
+from poptune.loggers.output import LogFiles, OutputLogger, log_files
 from poptune.loggers.pbt_log import PerturbationLogger
 from poptune.loggers.tensorboard import TensorBoardLogger
 
-__all__ = ["CsvLogger", "JsonLogger", "OutputLogger", "PerturbationLogger", "TensorBoardLogger"]
+__all__ = [
+    "CsvLogger",
+    "JsonLogger",
+    "LogFiles",
+    "OutputLogger",
+    "PerturbationLogger",
+    "TensorBoardLogger",
+    "log_files",
+]

@@ -21,7 +21,7 @@ from poptune.core.experiment import Experiment, Step
 from poptune.core.population import Population
 from poptune.executors.base import Work
 from poptune.journal import ObjectTable, SqliteJournal, consistent, valid_results
-from poptune.loggers import CsvLogger, JsonLogger, OutputLogger, PerturbationLogger, tensorboard
+from poptune.loggers import CsvLogger, JsonLogger, OutputLogger, PerturbationLogger, log_files, tensorboard
 from poptune.progress import Progress, RunFacts, watch
 from poptune.schedulers import PopulationBasedTraining
 from poptune.search_space import Domain, GridSearch, SampleFrom, entries
@@ -238,9 +238,8 @@ class Run:
         return loggers
 
     def _listeners(self) -> list[Listener]:
-        if not self.definition.run.log_to_file:
-            return []
-        return [OutputLogger(self.folder.layout, self.experiment.population)]
+        names = log_files(self.definition.run.log_to_file)
+        return [OutputLogger(self.folder.layout, self.experiment.population, names)] if names else []
 
     def _facts(self) -> RunFacts:
         created = self.experiment.population.created

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, overload
 
 import poptune
-from poptune.compat.ray import air, train, tune
+from poptune.compat.ray import air, cloudpickle, train, tune
 from poptune.compat.ray._arguments import logger, refuse, refuse_modules, refuse_names, set_aside
 from poptune.executors.base import available_cores
 from poptune.executors.gpus import visible_gpus
@@ -25,6 +25,7 @@ __all__ = [
     "ObjectRef",
     "air",
     "available_resources",
+    "cloudpickle",
     "cluster_resources",
     "get",
     "init",

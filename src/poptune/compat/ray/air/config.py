@@ -13,6 +13,7 @@ from poptune.arguments import reject_unknown_keywords
 from poptune.compat.ray._arguments import refuse, set_aside
 from poptune.compat.ray.air.stopping import Stop, native_stop
 from poptune.errors import ConfigurationError
+from poptune.loggers import LogFiles
 
 if TYPE_CHECKING:
     from poptune.compat.ray.tune.progress_reporter import CLIReporter
@@ -54,7 +55,7 @@ class RunConfig:
     stop: Stop | Sequence[Stop] | None = None
     callbacks: Sequence[Callback] | None = None
     progress_reporter: CLIReporter | None = None
-    log_to_file: bool = False
+    log_to_file: LogFiles = False
     local_dir: str | PathLike[str] | None = None
 
     def __post_init__(self) -> None:
@@ -73,10 +74,6 @@ class RunConfig:
         refuse(
             "RunConfig", vars(self), {"storage_filesystem": "give storage_path as a URL that fsspec knows"}
         )
-        if self.log_to_file not in {True, False}:
-            refuse(
-                "RunConfig", vars(self), {"log_to_file": "the files are called stdout and stderr; say True"}
-            )
         return poptune.RunConfig(
             name=self.name,
             storage_path=self.folder,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import poptune
 from poptune.compat.ray._checkpoint import Checkpoint, of_native
+from poptune.compat.ray.tune.error import TrialFailureError, trial_failure
 from poptune.compat.ray.tune.experiment import Trial
 from poptune.core.events import TrialSpec
 from poptune.nested import flatten
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
 
 
 class Result(poptune.Result):
-    """As :class:`poptune.Result`."""
+    """As :class:`poptune.Result`; its error is of the type that the training raised."""
+
+    @property
+    def error(self) -> TrialFailureError | None:
+        """Why the trial was given up; None where it was not."""
+        native = super().error
+        return None if native is None else trial_failure(str(native))
 
     @property
     def metrics_dataframe(self) -> pd.DataFrame:

@@ -27,6 +27,7 @@ from poptune.compat.ray.tune.tune_config import TuneConfig
 from poptune.compat.ray.tune.tuner import Tuner
 from poptune.core.scheduler import Scheduler
 from poptune.errors import ConfigurationError
+from poptune.loggers import LogFiles
 from poptune.types import Mode
 
 _OF_ANOTHER_ERA = {
@@ -65,7 +66,7 @@ def run(
     checkpoint_at_end: bool | None = None,
     verbose: int | None = None,
     progress_reporter: CLIReporter | None = None,
-    log_to_file: bool = False,
+    log_to_file: LogFiles = False,
     trial_name_creator: Callable[[Trial], str] | None = None,
     trial_dirname_creator: Callable[[Trial], str] | None = None,
     chdir_to_trial_dir: bool = True,

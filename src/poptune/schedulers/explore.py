@@ -31,7 +31,8 @@ def sample(mutation: Any, rng: np.random.Generator) -> Any:
     if isinstance(mutation, Domain):
         return resolve({"value": mutation}, generator=lambda _: rng).config["value"]
     if callable(mutation):
-        return mutation()
+        value = mutation()
+        return sample(value, rng) if isinstance(value, Domain) else value
     return mutation[int(rng.integers(len(mutation)))]
 
 

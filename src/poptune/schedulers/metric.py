@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import copy
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from poptune.errors import ConfigurationError
@@ -43,7 +43,18 @@ def with_metric(scheduler: Optimiser, metric: str | None, mode: Mode | None) -> 
                 f"{argument} must be the same in TuneConfig and {type(scheduler).__name__}, got {theirs!r} "
                 f"and {mine!r}: set it in one of the two"
             )
-    return replace(scheduler, metric=scheduler.metric or metric, mode=scheduler.mode or mode)
+    return changed(scheduler, metric=scheduler.metric or metric, mode=scheduler.mode or mode)
+
+
+def changed(scheduler: Optimiser, **fields: Any) -> Optimiser:
+    """Return a copy of a scheduler with other values in some of its fields.
+
+    Its class is not called: that of a user may have an ``__init__`` with arguments of its own.
+    """
+    other = copy.copy(scheduler)
+    for name, value in fields.items():
+        object.__setattr__(other, name, value)
+    return other
 
 
 def required(scheduler: Optimiser) -> Optimiser:

@@ -24,9 +24,24 @@ class Domain(ABC):
 
     __slots__ = ()
 
+    def sample(self, rng: np.random.Generator | None = None, size: int = 1) -> Any:
+        """Draw a value, as a plain Python object; or a list of several.
+
+        Args:
+            rng: What to draw from; by default from numpy's global generator, as ``numpy.random.seed`` set it.
+            size: How many values.
+        """
+        rng = global_generator() if rng is None else rng
+        return self.draw(rng) if size == 1 else [self.draw(rng) for _ in range(size)]
+
+    def func(self, spec: object = None) -> Any:
+        """Draw a value: what :meth:`sample` was called in Ray until 2020, where it was given a spec."""
+        del spec
+        return self.sample()
+
     @abstractmethod
-    def sample(self, rng: np.random.Generator) -> Any:
-        """Draw one value, as a plain Python object."""
+    def draw(self, rng: np.random.Generator) -> Any:
+        """Draw one value from a generator."""
 
     @abstractmethod
     def contains(self, value: object) -> bool:
@@ -38,7 +53,7 @@ class Domain(ABC):
 class Choice(Domain):
     """One of several values without an order, each equally likely.
 
-    A category may be a space itself: a domain, or a dict or list with domains in it. ``sample``
+    A category may be a space itself: a domain, or a dict or list with domains in it. ``draw``
     gives such a category as it stands; `resolve` draws what is in it.
     """
 
@@ -50,7 +65,7 @@ class Choice(Domain):
     def __repr__(self) -> str:
         return f"choice({list(self.categories)!r})"
 
-    def sample(self, rng: np.random.Generator) -> Any:
+    def draw(self, rng: np.random.Generator) -> Any:
         """Draw a category."""
         return self.categories[int(rng.integers(len(self.categories)))]
 
@@ -72,7 +87,7 @@ class Ordinal(Domain):
     def __repr__(self) -> str:
         return f"ordinal({list(self.values)!r})"
 
-    def sample(self, rng: np.random.Generator) -> Any:
+    def draw(self, rng: np.random.Generator) -> Any:
         """Draw a value."""
         return self.values[int(rng.integers(len(self.values)))]
 
@@ -131,6 +146,13 @@ class GridSearch:
 
     def __repr__(self) -> str:
         return f"grid_search({list(self.values)!r})"
+
+
+def global_generator() -> np.random.Generator:
+    """Return a generator that follows from the state of numpy's global one, and moves that on."""
+    import numpy as np  # noqa: PLC0415 - a space can be written down without it
+
+    return np.random.default_rng(np.random.randint(2**31))
 
 
 def _options(owner: str, values: object) -> tuple[Any, ...]:

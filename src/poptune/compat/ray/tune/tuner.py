@@ -13,6 +13,7 @@ from poptune.compat.ray._arguments import refuse, set_aside
 from poptune.compat.ray.air.config import RunConfig
 from poptune.compat.ray.tune.registry import Trainable, find_trainable
 from poptune.compat.ray.tune.result_grid import ResultGrid
+from poptune.compat.ray.tune.search.variant_generator import native_space
 from poptune.compat.ray.tune.trainable import with_requested_resources
 from poptune.compat.ray.tune.tune_config import TuneConfig
 from poptune.errors import ConfigurationError
@@ -32,9 +33,10 @@ class Tuner(poptune.Tuner):
         run_config: RunConfig | poptune.RunConfig | None = None,
     ) -> None:
         tune, run = tune_config or TuneConfig(), run_config or RunConfig()
+        space = native_space(param_space)
         super().__init__(
-            with_requested_resources(find_trainable(trainable), param_space),
-            param_space=param_space,
+            with_requested_resources(find_trainable(trainable), space),
+            param_space=space,
             tune_config=tune.to_native() if isinstance(tune, TuneConfig) else tune,
             run_config=run.to_native() if isinstance(run, RunConfig) else run,
         )

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from poptune import schedulers
 from poptune.arguments import reject_unknown_keywords
+from poptune.compat.ray.tune.schedulers.hooks import WithoutRaysHooks
 from poptune.core.scheduler import Needs
 from poptune.schedulers.metric import with_metric
 from poptune.types import Mode
@@ -17,7 +18,7 @@ __all__ = ["FIFOScheduler"]
 
 @reject_unknown_keywords
 @dataclass(frozen=True, kw_only=True)
-class FIFOScheduler(schedulers.FIFOScheduler):
+class FIFOScheduler(WithoutRaysHooks, schedulers.FIFOScheduler):
     """As :class:`poptune.schedulers.FIFOScheduler`; but each result must have the metric that is named.
 
     Args:

@@ -6,28 +6,29 @@ from collections.abc import Mapping
 from typing import Any
 
 import poptune
-from poptune import get_context
-from poptune.compat.ray._arguments import refuse_names
 from poptune.compat.ray._checkpoint import Checkpoint, of_native, to_native
+from poptune.compat.ray._context import get_context
+from poptune.compat.ray._missing import refuse_names
 from poptune.errors import TrainableError
 from poptune.runtime import current
 
 __all__ = [
     "get_checkpoint",
     "get_experiment_name",
+    "get_local_rank",
     "get_trial_dir",
     "get_trial_id",
     "get_trial_name",
     "get_trial_resources",
+    "get_world_rank",
+    "get_world_size",
     "report",
 ]
 
-_ONE_PROCESS = "a trial is one process"
 __getattr__ = refuse_names(
     __name__,
     {
         "get_dataset_shard": "give data to a trainable with tune.with_parameters",
-        **dict.fromkeys(("get_world_rank", "get_local_rank", "get_world_size"), _ONE_PROCESS),
     },
 )
 
@@ -85,6 +86,21 @@ def get_trial_dir() -> str:
 def get_trial_resources() -> Mapping[str, float]:
     """Return what the trial may use, such as ``{"cpu": 1}``."""
     return get_context().trial_resources
+
+
+def get_world_rank() -> int:
+    """Return 0: a trial is one process."""
+    return get_context().get_world_rank()
+
+
+def get_local_rank() -> int:
+    """Return 0: a trial is one process."""
+    return get_context().get_local_rank()
+
+
+def get_world_size() -> int:
+    """Return 1: a trial is one process."""
+    return get_context().get_world_size()
 
 
 def get_experiment_name() -> str:

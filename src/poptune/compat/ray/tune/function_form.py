@@ -10,11 +10,9 @@ from types import GeneratorType
 from typing import Any
 
 from poptune.compat.ray.air.session import report
+from poptune.compat.ray.tune.result import DEFAULT_METRIC
 from poptune.errors import TrainableError
 from poptune.runtime.trainable import MaybeSilent
-
-DEFAULT_METRIC = "_metric"
-"""What a number is reported as that is returned by itself."""
 
 
 class RayFunction(functools.partial[Any], MaybeSilent):

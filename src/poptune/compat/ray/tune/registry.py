@@ -8,12 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from poptune.arguments import nearest
-from poptune.compat.ray._arguments import refuse_names
 from poptune.compat.ray.tune.function_form import as_ray_calls_it
 from poptune.errors import ConfigurationError
 from poptune.runtime.trainable import Prepared, prepare
-
-__getattr__ = refuse_names(__name__, {"register_env": "environments are RLlib's"})
 
 Trainable = Callable[..., Any] | Prepared
 _registered: dict[str, Trainable] = {}
@@ -28,6 +25,20 @@ def register_trainable(name: str, trainable: Trainable) -> None:
     _registered[name] = trainable
 
 
+def get_trainable_cls(trainable_name: str) -> Trainable:
+    """Return what was registered under a name.
+
+    Raises:
+        ConfigurationError: Nobody has registered it.
+    """
+    if trainable_name not in _registered:
+        raise ConfigurationError(
+            f"The trainable must be a function, a class or a registered name, got {trainable_name!r}"
+            f"{nearest(trainable_name, _registered)}"
+        )
+    return _registered[trainable_name]
+
+
 def find_trainable(trainable: Trainable | str | None) -> Prepared:
     """Return what is to be trained; a function so that what it returns or yields is a result, too.
 
@@ -35,12 +46,7 @@ def find_trainable(trainable: Trainable | str | None) -> Prepared:
         ConfigurationError: Nobody registered this name, or the code awaits what Ray gave it before 2022.
     """
     if isinstance(trainable, str):
-        if trainable not in _registered:
-            raise ConfigurationError(
-                f"The trainable must be a function, a class or a registered name, got {trainable!r}"
-                f"{nearest(trainable, _registered)}"
-            )
-        trainable = _registered[trainable]
+        trainable = get_trainable_cls(trainable)
     if trainable is None:
         raise ConfigurationError("A Tuner needs a trainable, got None: pass a function or a tune.Trainable")
     prepared = prepare(trainable)

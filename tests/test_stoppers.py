@@ -220,9 +220,11 @@ def silent_until_told(config):
 
 def test_a_stopper_that_watches_the_clock_is_asked_while_trials_are_silent(tmp_path):
     told = tmp_path / "told"
+    stopper = Bell(60, told)
     results = tune.Tuner(
         silent_until_told,
         param_space={"told": told},
-        run_config=tune.RunConfig(storage_path=tmp_path / "runs", stop=Bell(60, told), verbose=0),
+        run_config=tune.RunConfig(storage_path=tmp_path / "runs", stop=stopper, verbose=0),
     ).fit()
     assert iterations(results) == [1]
+    assert stopper.asked == 3

@@ -112,7 +112,7 @@ class Controller:
         self._limits = limits
         self._watching = [stopper for stopper in limits.stoppers if may_end_all_unasked(stopper)]
         timers = (stopper for stopper in self._watching if isinstance(stopper, TimeoutStopper))
-        self._asked = set(map(id, timers))
+        self._may_tell = set(map(id, timers))
         self._silence = Silence(limits.report_timeout_s)
         self._hosts: dict[TrialId, dict[str, Any]] = {}
         self._memory_checked_s = time.monotonic()
@@ -165,11 +165,11 @@ class Controller:
 
     def _ended_by_stoppers(self) -> list[Input]:
         """Ask those that may watch the clock; most of them can tell only once they have seen a result."""
-        return [
-            PopulationStopped(time_s=time.time(), reason=f"{type(stopper).__name__} ended all")
-            for stopper in self._watching
-            if id(stopper) in self._asked and stopper.stop_all()
-        ]
+        for stopper in self._watching:
+            if id(stopper) in self._may_tell and stopper.stop_all():
+                self._watching = []
+                return [PopulationStopped(time_s=time.time(), reason=f"{type(stopper).__name__} ended all")]
+        return []
 
     def _handle(self, inputs: Sequence[Input]) -> None:
         """One turn: fold all inputs, journal what they led to, act on it, show it."""
@@ -240,7 +240,7 @@ class Controller:
         overruled, ends_all = "", ""
         for stopper in self._limits.stoppers:
             says_stop, says_all = _ask(stopper, result, metrics)
-            self._asked.add(id(stopper))
+            self._may_tell.add(id(stopper))
             name = type(stopper).__name__
             overruled = overruled or (f"{name} said so" if says_stop else "")
             ends_all = ends_all or (f"{name} ended all" if says_all else "")
@@ -259,6 +259,8 @@ class Controller:
         )
         if result.stops_population:
             ends_all = stop
+        if ends_all:
+            self._watching = []
         return [reported, PopulationStopped(time_s=now, reason=ends_all)] if ends_all else [reported]
 
     def _complete(self, result: protocol.Result) -> dict[str, Any]:

@@ -82,10 +82,14 @@ class Trainable:
         """Release what the object holds. Called once, when it is no longer needed."""
 
 
-class MaybeSilent:
-    """A mark of callables: as the function form, they may end without a report, which is no error."""
+class Adapted:
+    """A mark of callables that stand for a training function, as another library calls it.
 
-    __slots__ = ()
+    They may end without a report, which is no error.
+    """
+
+    called: str | None = None
+    """What the trials are called after, if not after the function."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,12 +111,15 @@ class Prepared:
     @property
     def name(self) -> str:
         """What the trials are called after."""
+        given: object = self.trainable
+        if isinstance(given, Adapted) and given.called is not None:
+            return given.called
         return getattr(self.code, "__name__", type(self.code).__name__)
 
     @property
     def must_report(self) -> bool:
         """Whether an end without any report is an error."""
-        return not isinstance(self.trainable, MaybeSilent)
+        return not isinstance(self.trainable, Adapted)
 
     @property
     def is_class(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import poptune
 from poptune.compat.ray._checkpoint import Checkpoint, of_native, to_native
 from poptune.compat.ray._context import get_context
+from poptune.compat.ray._metrics import as_plain
 from poptune.compat.ray._missing import refuse_names
 from poptune.errors import TrainableError
 from poptune.runtime import current
@@ -41,7 +42,8 @@ def report(
 ) -> None:
     """Report one result of the trial, and save its state if a checkpoint is given.
 
-    With ``done: True`` among the metrics it is the trial's last.
+    With ``done: True`` among the metrics it is the trial's last. An object that is no plain value is kept as
+    its text, with a line in the log.
 
     Raises:
         TrainableError: The metrics are given by keyword, as until 2022; or see :func:`poptune.report`.
@@ -56,7 +58,7 @@ def report(
     mine = current.session("report()")
     if mine.before_report is not None:
         mine.before_report(native)
-    mine.report(metrics, native, done=_says_done(metrics))
+    mine.report(as_plain(metrics), native, done=_says_done(metrics))
 
 
 def get_checkpoint() -> Checkpoint | None:

@@ -12,10 +12,10 @@ from typing import Any
 from poptune.compat.ray.air.session import report
 from poptune.compat.ray.tune.result import DEFAULT_METRIC
 from poptune.errors import TrainableError
-from poptune.runtime.trainable import MaybeSilent
+from poptune.runtime.trainable import Adapted
 
 
-class RayFunction(functools.partial[Any], MaybeSilent):
+class RayFunction(functools.partial[Any], Adapted):
     """A training function whose return value is reported, and which may end without a report."""
 
     def __call__(self, /, *args: Any, **keywords: Any) -> None:
@@ -28,9 +28,18 @@ class RayFunction(functools.partial[Any], MaybeSilent):
                 _report(one)
 
 
-def as_ray_calls_it(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a training function so that what it returns or yields is reported."""
-    return function if isinstance(function, RayFunction) else RayFunction(function)
+def as_ray_calls_it(function: Callable[..., Any], *, called: str | None = None) -> Callable[..., Any]:
+    """Return a training function so that what it returns or yields is reported.
+
+    Args:
+        function: The function.
+        called: What its trials are to be called after, if not after the function.
+    """
+    if isinstance(function, RayFunction):
+        return function
+    made = RayFunction(function)
+    made.called = called
+    return made
 
 
 def _report(output: object) -> None:

@@ -45,13 +45,19 @@ def find_trainable(trainable: Trainable | str | None) -> Prepared:
     Raises:
         ConfigurationError: Nobody registered this name, or the code awaits what Ray gave it before 2022.
     """
+    called = None
     if isinstance(trainable, str):
-        trainable = get_trainable_cls(trainable)
+        called, trainable = trainable, get_trainable_cls(trainable)
     if trainable is None:
         raise ConfigurationError("A Tuner needs a trainable, got None: pass a function or a tune.Trainable")
     prepared = prepare(trainable)
     _check_era(prepared.code)
-    return prepared if prepared.is_class else replace(prepared, trainable=as_ray_calls_it(prepared.trainable))
+    code: Any = prepared.trainable
+    if not prepared.is_class:
+        return replace(prepared, trainable=as_ray_calls_it(code, called=called))
+    if called is None or called == code.__name__:
+        return prepared
+    return replace(prepared, trainable=type(called, (code,), {"__module__": code.__module__}))
 
 
 def _check_era(code: Callable[..., Any]) -> None:

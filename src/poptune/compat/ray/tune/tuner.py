@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ class Tuner(poptune.Tuner):
         super().__init__(
             with_requested_resources(find_trainable(trainable), space),
             param_space=space,
-            tune_config=tune.to_native() if isinstance(tune, TuneConfig) else tune,
+            tune_config=_seeded(tune.to_native()) if isinstance(tune, TuneConfig) else tune,
             run_config=run.to_native() if isinstance(run, RunConfig) else run,
         )
 
@@ -91,3 +92,12 @@ class Tuner(poptune.Tuner):
     def get_results(self) -> ResultGrid:
         """Return the results so far of an experiment that was restored or run."""
         return ResultGrid.of(super().get_results())
+
+
+def _seeded(config: poptune.TuneConfig) -> poptune.TuneConfig:
+    """Return a config whose seed, unless it has one, follows from ``numpy.random.seed``, as in Ray."""
+    import numpy as np  # noqa: PLC0415 - to import the mirror takes no numpy
+
+    if config.seed is not None:
+        return config
+    return replace(config, seed=int(np.random.randint(2**31 - 1)))

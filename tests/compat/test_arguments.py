@@ -55,6 +55,17 @@ REFUSED = {
     "a generator": (lambda: BasicVariantGenerator(random_state=object()), "a whole number"),
     "a soft stop": (lambda: MedianStoppingRule(hard_stop=False), "never paused"),
     "several bundles": (lambda: tune.PlacementGroupFactory([{"CPU": 1}, {"CPU": 2}]), "one bundle"),
+    "saving a function now and then": (
+        lambda: tune.run(train_once, checkpoint_freq=2),
+        "is for classes, but train_once is a function",
+    ),
+    "saving a function at its end": (
+        lambda: tune.Tuner(
+            train_once,
+            run_config=tune.RunConfig(checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=True)),
+        ),
+        "checkpoint=...",
+    ),
     "custom resources": (lambda: tune.with_resources(train_once, {"tpu": 1}), '"cpu" and "gpu"'),
     "resources by config": (
         lambda: tune.with_resources(train_once, lambda config: {}),
@@ -195,6 +206,11 @@ def test_resources_keep_their_amounts():
         tune.PlacementGroupFactory([{"CPU": 2, "GPU": 0}]),
     ):
         assert tune.with_resources(train_once, resources).resources == {"cpu": 2, "gpu": 0}
+
+
+def test_equal_requests_are_one_key():
+    one, other = (tune.PlacementGroupFactory([{"CPU": 2, "GPU": 0}]) for _ in range(2))
+    assert len({one, other, tune.PlacementGroupFactory([{"CPU": 1}])}) == 2
 
 
 def test_the_machine_tells_its_resources():

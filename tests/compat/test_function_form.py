@@ -121,10 +121,17 @@ def test_what_is_neither_a_dict_nor_a_number_is_an_error_that_says_so(fit):
     assert "must return or yield a dict of metrics, a number or nothing, got a str" in str(result.error)
 
 
-def test_the_config_is_the_very_dict_that_notes_what_is_read(fit):
+def test_the_config_is_of_the_kind_that_a_function_gets_natively(fit, inline):
     kinds = []
-    fit(lambda config: kinds.append(type(config).__name__), {"a": 1})
-    assert kinds == ["WatchedConfig"]
+
+    def note(config):
+        kinds.append(type(config))
+        tune.report({"loss": config["a"]})
+
+    fit(note, {"a": 1})
+    poptune.Tuner(note, param_space={"a": 1}, run_config=inline()).fit()
+    assert len(kinds) == 2
+    assert kinds[0] is kinds[1]
 
 
 def test_done_in_a_report_is_its_trials_last(fit):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cached_property
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from poptune.errors import ConfigurationError
@@ -21,6 +22,18 @@ class Optimises(Protocol):
 
 
 Optimiser = TypeVar("Optimiser", bound=Optimises)
+Changed = TypeVar("Changed")
+
+
+def changed(scheduler: Changed, **fields: Any) -> Changed:
+    """Return a scheduler with other values in some fields; a subclass may have any ``__init__``."""
+    made = copy.copy(scheduler)
+    noted: dict[str, Any] = getattr(made, "__dict__", {})
+    for name in [name for name in noted if isinstance(getattr(type(made), name, None), cached_property)]:
+        del noted[name]
+    for name, value in fields.items():
+        object.__setattr__(made, name, value)
+    return made
 
 
 def with_metric(scheduler: Optimiser, metric: str | None, mode: Mode | None) -> Optimiser:
@@ -44,17 +57,6 @@ def with_metric(scheduler: Optimiser, metric: str | None, mode: Mode | None) -> 
                 f"and {mine!r}: set it in one of the two"
             )
     return changed(scheduler, metric=scheduler.metric or metric, mode=scheduler.mode or mode)
-
-
-def changed(scheduler: Optimiser, **fields: Any) -> Optimiser:
-    """Return a copy of a scheduler with other values in some of its fields.
-
-    Its class is not called: that of a user may have an ``__init__`` with arguments of its own.
-    """
-    other = copy.copy(scheduler)
-    for name, value in fields.items():
-        object.__setattr__(other, name, value)
-    return other
 
 
 def required(scheduler: Optimiser) -> Optimiser:

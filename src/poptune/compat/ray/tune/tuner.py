@@ -19,6 +19,7 @@ from poptune.compat.ray.tune.trainable import with_requested_resources
 from poptune.compat.ray.tune.tune_config import TuneConfig
 from poptune.errors import ConfigurationError
 from poptune.layout import Layout
+from poptune.runtime.trainable import Prepared
 
 
 @reject_unknown_keywords
@@ -35,8 +36,11 @@ class Tuner(poptune.Tuner):
     ) -> None:
         tune, run = tune_config or TuneConfig(), run_config or RunConfig()
         space = native_space(param_space)
+        prepared = find_trainable(trainable)
+        if isinstance(run, RunConfig):
+            _check_checkpoints(prepared, run)
         super().__init__(
-            with_requested_resources(find_trainable(trainable), space),
+            with_requested_resources(prepared, space),
             param_space=space,
             tune_config=_seeded(tune.to_native()) if isinstance(tune, TuneConfig) else tune,
             run_config=run.to_native() if isinstance(run, RunConfig) else run,
@@ -92,6 +96,19 @@ class Tuner(poptune.Tuner):
     def get_results(self) -> ResultGrid:
         """Return the results so far of an experiment that was restored or run."""
         return ResultGrid.of(super().get_results())
+
+
+def _check_checkpoints(prepared: Prepared, run: RunConfig) -> None:
+    """Raise ``ConfigurationError`` for a wish for checkpoints that a function could not follow."""
+    wishes = run.checkpoint_config
+    if prepared.is_class or wishes is None:
+        return
+    for name in ("checkpoint_frequency", "checkpoint_at_end"):
+        if getattr(wishes, name):
+            raise ConfigurationError(
+                f"CheckpointConfig({name}={getattr(wishes, name)!r}) is for classes, but {prepared.name} is "
+                "a function, which saves when it says so: call tune.report(metrics, checkpoint=...)"
+            )
 
 
 def _seeded(config: poptune.TuneConfig) -> poptune.TuneConfig:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard, final
 
+from poptune.by_hand import global_generator
 from poptune.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -146,13 +147,6 @@ class GridSearch:
 
     def __repr__(self) -> str:
         return f"grid_search({list(self.values)!r})"
-
-
-def global_generator() -> np.random.Generator:
-    """Return a generator that follows from the state of numpy's global one, and moves that on."""
-    import numpy as np  # noqa: PLC0415 - a space can be written down without it
-
-    return np.random.default_rng(np.random.randint(2**31))
 
 
 def _options(owner: str, values: object) -> tuple[Any, ...]:

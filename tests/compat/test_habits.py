@@ -82,6 +82,16 @@ def test_a_metric_that_is_an_object_is_kept_as_its_text(inline, log):
     assert "The metric 'deep/things/1' is a Thing" in lines[1]
 
 
+def test_so_is_one_of_a_class(inline, log):
+    class Odd(tune.Trainable):
+        def step(self):
+            return {"odd": Thing(), "done": True}
+
+    (result,) = tune.Tuner(Odd, run_config=inline()).fit()
+    assert result.metrics["odd"] == "a thing"
+    assert len(log()) == 1
+
+
 def test_what_is_no_dict_is_an_error_as_before(inline):
     (result,) = tune.Tuner(lambda config: tune.report([1]), run_config=inline()).fit()
     assert "report() takes a dict of metrics, got [1]" in str(result.error)

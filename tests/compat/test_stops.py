@@ -31,6 +31,9 @@ class AtThree(tune.Stopper):
         ([{"deep/step": 4}, lambda trial_id, result: False], 2),
         ([lambda trial_id, result: result["step"] >= 6], 6),
         ([{"nobody": 1}], 10),
+        ({"deep": {"step": 6}}, 3),
+        ({"deep": {"step": 6}, "step": 2}, 2),
+        ([{"deep": {"step": 6}}, NoopStopper()], 3),
         ([], 10),
     ],
 )

@@ -146,6 +146,8 @@ def test_an_analysis_has_frames_of_the_best_and_becomes_a_grid(fit):
     analysis = tune.ExperimentAnalysis(results)
     assert list(analysis.best_result_df.index) == [results[0].trial_id]
     assert list(analysis.best_result_df["config/x"]) == [1]
+    assert list(analysis.dataframe()["loss"]) == list(analysis.dataframe("loss")["loss"]) == [2, 4]
+    assert list(analysis.dataframe("loss", "min")["loss"]) == [1, 2]
     grid = tune.ResultGrid(analysis)
     assert [result.config for result in grid] == [result.config for result in results]
     assert grid[0] == results[0] != grid[1]

@@ -76,6 +76,12 @@ def test_a_trial_is_one_process(inline):
     assert result.metrics["kind"]
 
 
+@pytest.mark.parametrize("wrong", [None, 3, int, Counts({})])
+def test_what_cannot_be_trained_cannot_be_registered(wrong):
+    with pytest.raises(TypeError, match="'wrong' cannot be registered: "):
+        tune.register_trainable("wrong", wrong)
+
+
 def test_what_was_registered_is_found():
     tune.register_trainable("counts", Counts)
     assert get_trainable_cls("counts") is Counts

@@ -129,7 +129,7 @@ def _train_object(prepared: Prepared, session: Session) -> None:
         held.load()
         session.hold(held)
         while True:
-            metrics = trainable.step()
+            metrics = trainable.as_reported(trainable.step())
             said = metrics if isinstance(metrics, Mapping) else {}
             session.report(metrics, done=bool(said.get("done")), save=bool(said.get("should_checkpoint")))
     finally:

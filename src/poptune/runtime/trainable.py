@@ -78,6 +78,10 @@ class Trainable:
         del new_config
         return False
 
+    def as_reported(self, metrics: Any) -> Any:
+        """Return what :meth:`step` has returned as what is reported. A mirror of another library adapts it."""
+        return metrics
+
     def cleanup(self) -> None:
         """Release what the object holds. Called once, when it is no longer needed."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from poptune import CombinedStopper, FunctionStopper, Stopper
-from poptune.nested import number_at
+from poptune.nested import flatten, number_at
 from poptune.stoppers import StopFunction
 
 Stop = Mapping[str, float] | StopFunction | Stopper
@@ -27,7 +27,7 @@ class ThresholdStopper(Stopper):
 
 
 def native_stop(stop: Stop | Sequence[Stop] | None) -> Stop | None:
-    """Return a ``stop`` with numbers in the place of bools, and with one rule in the place of several."""
+    """Return a ``stop`` without bools and nested dicts, and with one rule in the place of several."""
     if isinstance(stop, Mapping):
         return _numbers(stop)
     if isinstance(stop, list | tuple):
@@ -42,4 +42,7 @@ def _stopper(stop: Stop) -> Stopper:
 
 
 def _numbers(thresholds: Mapping[str, float]) -> dict[str, float]:
-    return {metric: int(value) if isinstance(value, bool) else value for metric, value in thresholds.items()}
+    return {
+        metric: int(value) if isinstance(value, bool) else value
+        for metric, value in flatten(thresholds).items()
+    }

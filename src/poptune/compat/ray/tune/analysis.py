@@ -178,5 +178,7 @@ class ExperimentAnalysis:
         return {trial.trial_id: trial.metrics_dataframe for trial in self.trials}
 
     def dataframe(self, metric: str | None = None, mode: Mode | None = None) -> pd.DataFrame:
-        """Return a row a trial: its last result, or its best one by a metric."""
+        """Return a row a trial: its last result; with a metric and a mode, its best one by these."""
+        if metric is not None and mode is None:
+            metric = None
         return self.grid.get_dataframe(metric, mode)

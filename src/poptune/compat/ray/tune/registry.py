@@ -21,7 +21,15 @@ _PASSED_BY_RAY_1 = {
 
 
 def register_trainable(name: str, trainable: Trainable) -> None:
-    """Have ``Tuner`` and ``run`` know a trainable by a name."""
+    """Have ``Tuner`` and ``run`` know a trainable by a name.
+
+    Raises:
+        TypeError: It is neither a function nor a subclass of ``Trainable``.
+    """
+    try:
+        prepare(trainable)
+    except ConfigurationError as error:
+        raise TypeError(f"{name!r} cannot be registered: {error}") from error
     _registered[name] = trainable
 
 

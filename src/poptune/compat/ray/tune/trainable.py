@@ -11,6 +11,7 @@ from typing import Any
 import poptune
 from poptune import get_context, with_parameters
 from poptune.compat.ray._checkpoint import Checkpoint
+from poptune.compat.ray._metrics import as_plain
 from poptune.compat.ray.tune.by_hand import NO_TRIAL, ByHand, TrainingResult, found, new_folder, saved
 from poptune.compat.ray.tune.execution.placement_groups import native_resources
 from poptune.errors import ConfigurationError
@@ -109,6 +110,9 @@ class Trainable(poptune.Trainable):
     def get_config(self) -> dict[str, Any]:
         """Return the config now."""
         return self.config
+
+    def as_reported(self, metrics: Any) -> Any:
+        return as_plain(metrics)
 
     def train(self) -> dict[str, Any]:
         """By hand: make one :meth:`step`, and return its result with what a trial would add to it."""

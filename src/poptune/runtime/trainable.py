@@ -79,7 +79,7 @@ class Trainable:
         return False
 
     def as_reported(self, metrics: Any) -> Any:
-        """Return what :meth:`step` has returned as what is reported. A mirror of another library adapts it."""
+        """Return what :meth:`step` returned as what is reported; a mirror of another library adapts it."""
         return metrics
 
     def cleanup(self) -> None:

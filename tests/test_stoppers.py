@@ -228,3 +228,22 @@ def test_a_stopper_that_watches_the_clock_is_asked_while_trials_are_silent(tmp_p
     ).fit()
     assert iterations(results) == [1]
     assert stopper.asked == 3
+
+
+class Breaks(Bell):
+    def stop_all(self):
+        if super().stop_all():
+            raise ZeroDivisionError("mine")
+        return False
+
+
+def test_one_that_raises_between_results_is_named(tmp_path):
+    told = tmp_path / "told"
+    tuner = tune.Tuner(
+        silent_until_told,
+        param_space={"told": told},
+        run_config=tune.RunConfig(storage_path=tmp_path / "runs", stop=Breaks(60, told), verbose=0),
+    )
+    with pytest.raises(ZeroDivisionError) as caught:
+        tuner.fit()
+    assert "raised by Breaks.stop_all" in caught.value.__notes__[0]

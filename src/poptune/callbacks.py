@@ -110,6 +110,8 @@ class Callback:
     fail_run: bool = False
     trial_view: type[CallbackTrial] = CallbackTrial
     """How trials are shown to the hooks."""
+    checkpoint_view: Callable[[str], Any] = str
+    """How the folder of a checkpoint is shown to :meth:`on_checkpoint`."""
 
     def setup(
         self,
@@ -259,7 +261,11 @@ class CallbackRunner:
     def _call_of(self, trial: Trial, hook: str, **arguments: Any) -> None:
         """Call a hook that is of a trial; each callback is given a result of its own."""
         for callback in self._callbacks:
-            own = {"result": dict(arguments["result"])} if "result" in arguments else arguments
+            own = dict(arguments)
+            if "result" in own:
+                own["result"] = dict(own["result"])
+            if "checkpoint" in own:
+                own["checkpoint"] = callback.checkpoint_view(own["checkpoint"])
             trials = self._views[callback.trial_view]
             step = {"iteration": self._iteration, "trials": trials, "trial": trials[trial.index]}
             self._ask(callback, hook, {**step, **own})

@@ -43,7 +43,7 @@ class Stopper(ABC):
         """Return whether the trial ends with this result."""
 
     def stop_all(self) -> bool:
-        """Return whether all trials end now."""
+        """Return whether all trials end now. Asked with each result and, from the first on, between them."""
         return False
 
 

@@ -175,6 +175,7 @@ def test_every_name_of_rays_modules_is_there_or_says_why_not(path):
         ("tune.trainable.util", "with_parameters", "tune"),
         ("tune.analysis.experiment_analysis", "ExperimentAnalysis", "tune"),
         ("tune.utils.util", "flatten_dict", "tune.utils"),
+        ("tune.utils.placement_groups", "PlacementGroupFactory", "tune"),
         ("tune.context", "get_context", "tune"),
         ("train.context", "TrainContext", "train"),
         ("tune.session", "get_trial_dir", "tune"),

@@ -71,6 +71,19 @@ def test_trials_in_callbacks_have_the_same_names(fit):
     assert set(seen) == set(tune.ExperimentAnalysis(results).trials)
 
 
+def test_a_callback_is_given_the_checkpoint_that_a_trial_has_saved(fit):
+    seen = []
+
+    class See(tune.Callback):
+        def on_checkpoint(self, iteration, trials, trial, checkpoint, **info):
+            assert checkpoint == trial.checkpoint
+            seen.append(checkpoint)
+
+    results = fit(callbacks=[See()])
+    assert seen == [result.checkpoint for result in results]
+    assert [checkpoint.to_dict() for checkpoint in seen] == [{"x": 1}, {"x": 1}]
+
+
 def test_a_hook_of_poptunes_own_sees_poptunes_own_view(fit):
     kinds = set()
 

@@ -166,7 +166,7 @@ class Controller:
     def _ended_by_stoppers(self) -> list[Input]:
         """Ask those that may watch the clock; most of them can tell only once they have seen a result."""
         for stopper in self._watching:
-            if id(stopper) in self._may_tell and stopper.stop_all():
+            if id(stopper) in self._may_tell and _ends_all(stopper):
                 self._watching = []
                 return [PopulationStopped(time_s=time.time(), reason=f"{type(stopper).__name__} ended all")]
         return []
@@ -293,6 +293,18 @@ class Controller:
 @functools.lru_cache(maxsize=1)  # many results may come in a second
 def _date(timestamp: int) -> str:
     return datetime.fromtimestamp(timestamp).astimezone().strftime("%Y-%m-%d_%H-%M-%S")
+
+
+def _ends_all(stopper: Stopper) -> bool:
+    """Return whether a stopper ends all, asked without a new result."""
+    try:
+        return stopper.stop_all()
+    except Exception as error:
+        error.add_note(
+            f"This was raised by {type(stopper).__name__}.stop_all. The results so far are kept: mend it, "
+            "and continue with Tuner.restore(...)"
+        )
+        raise
 
 
 def _ask(stopper: Stopper, result: protocol.Result, metrics: Mapping[str, Any]) -> tuple[bool, bool]:

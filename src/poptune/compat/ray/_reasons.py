@@ -131,7 +131,7 @@ REASONS: dict[str, str] = {
     ),
     **_each("config_parser experiment", "pass its parts to tune.Tuner, or to tune.run", "tune.experiment."),
     **_each(
-        "callback file_transfer log mock mock_trainable object_cache placement_groups release_test_util "
+        "callback file_transfer log mock mock_trainable object_cache release_test_util "
         "resource_updater serialization trainable",
         _MACHINERY,
         "tune.utils.",
@@ -161,6 +161,7 @@ ALIASES: dict[str, str] = {
     "tune.experiment.trial": "tune.experiment",
     "tune.analysis.experiment_analysis": "tune.analysis",
     "tune.utils.util": "tune.utils",
+    "tune.utils.placement_groups": "tune.execution.placement_groups",
     **dict.fromkeys(_each("logger csv json tensorboardx", "", "tune.logger."), "tune.logger"),
     **dict.fromkeys(_each("trainable util", "", "tune.trainable."), "tune.trainable"),
     **dict.fromkeys(

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 import poptune as tune
+from poptune.callbacks import CallbackRunner
 from poptune.schedulers import FIFOScheduler, PopulationBasedTraining
 
 
@@ -156,3 +157,85 @@ def test_callbacks_that_cannot_be_stored_are_told_of(tmp_path):
     with pytest.warns(tune.PoptuneWarning, match="callbacks cannot be pickled.*in setup"):
         results = run(tmp_path, Holder())
     assert results.num_terminated == 1
+
+
+class Clock(tune.Callback):
+    """Lets the trial go on at the tenth turn."""
+
+    def __init__(self, told):
+        self.told = told
+        self.turns = []
+        self.ended = 0
+
+    def on_step_begin(self, iteration, trials, **info):
+        self.turns.append((iteration, [trial.trial_id for trial in trials]))
+        if len(self.turns) >= 10:
+            self.told.touch()
+
+    def on_step_end(self, iteration, trials, **info):
+        self.ended += 1
+
+
+def silent_until_told(config):
+    while not config["told"].exists():
+        pass
+    tune.report({"height": 1.0})
+
+
+def test_a_callback_that_watches_the_clock_is_called_while_trials_are_silent(tmp_path):
+    clock = Clock(tmp_path / "told")
+    results = tune.Tuner(
+        silent_until_told,
+        param_space={"told": tmp_path / "told"},
+        run_config=tune.RunConfig(storage_path=tmp_path / "runs", callbacks=[clock], verbose=0),
+    ).fit()
+    assert results.num_terminated == 1
+    assert len(clock.turns) == clock.ended >= 10
+    assert [iteration for iteration, _ in clock.turns] == list(range(1, len(clock.turns) + 1))
+    assert {tuple(trials) for _, trials in clock.turns} == {(results[0].trial_id,)}
+
+
+def test_who_does_not_watch_the_clock_is_not_called_for_it():
+    runner = CallbackRunner([Recorder()], layout=None, setup={})
+    runner.idle()
+    runner.idle()
+    assert runner._callbacks[0].calls == []
+
+
+class Notes(tune.Callback):
+    """Keeps what it sees under the trial itself."""
+
+    def __init__(self):
+        self.by_trial = {}
+        self.hashes = set()
+
+    def on_trial_start(self, iteration, trials, trial, **info):
+        self.by_trial[trial] = ["start"]
+        self.hashes.add(hash(trial))
+
+    def on_trial_result(self, iteration, trials, trial, result, **info):
+        self.by_trial[trial].append(result["height"])
+        self.hashes.add(hash(trial))
+        result.clear()
+
+    def on_trial_complete(self, iteration, trials, trial, **info):
+        assert trial in trials
+        self.by_trial[trials[trials.index(trial)]].append("complete")
+        self.hashes.add(hash(trial))
+
+
+def test_a_trial_is_the_same_key_in_every_hook_and_a_result_each_callbacks_own(tmp_path):
+    first, second = Notes(), Notes()
+    run(tmp_path, first, second, lrs=(1.0, 2.0))
+    for notes in (first, second):
+        assert list(notes.by_trial.values()) == [
+            ["start", 1.0, 2.0, "complete"],
+            ["start", 2.0, 4.0, "complete"],
+        ]
+        assert len(notes.hashes) == 2
+    one, two = first.by_trial
+    assert one != two
+    assert one != str(one)
+    assert set(first.by_trial) == set(second.by_trial)
+    assert one.trainable_name == "climb"
+    assert repr(one) == f"<trial climb_{one.trial_id}: TERMINATED>"

@@ -129,3 +129,121 @@ def test_a_stopper_that_raises_is_named_with_what_to_do(tmp_path):
 def test_a_metric_that_a_stopper_lacks_is_named(tmp_path):
     with pytest.raises(tune.ConfigurationError, match=r"needs the metric 'loss' as a number.*'height'"):
         run(tmp_path, tune.TrialPlateauStopper("loss"))
+
+
+class Enough(tune.TimeoutStopper):
+    seen = 0
+
+    def __call__(self, trial_id, result):
+        self.seen += 1
+        return False
+
+    def stop_all(self):
+        return self.seen >= 3 or super().stop_all()
+
+
+class OnlyWaits(tune.MaximumIterationStopper):
+    def __init__(self, seconds):
+        super().__init__(5)
+
+
+class OneMore(tune.MaximumIterationStopper):
+    def __call__(self, trial_id, result):
+        return result["training_iteration"] > self.max_iter
+
+
+class Never(tune.NoopStopper):
+    def __call__(self, trial_id, result):
+        return result["training_iteration"] == 4
+
+
+class Both(tune.CombinedStopper):
+    def __call__(self, trial_id, result):
+        return all(stopper(trial_id, result) for stopper in self.stoppers)
+
+
+@pytest.mark.parametrize(
+    ("stop", "ended"),
+    [
+        (Enough(60), [3]),
+        (OneMore(3), [4]),
+        (Never(), [4]),
+        (Both(tune.MaximumIterationStopper(3), tune.MaximumIterationStopper(6)), [6]),
+        (tune.CombinedStopper(Never(), tune.MaximumIterationStopper(9)), [4]),
+    ],
+)
+def test_a_stopper_derived_from_one_of_ours_is_asked_itself(tmp_path, stop, ended):
+    assert iterations(run(tmp_path, stop, num_samples=1)) == ended
+
+
+def test_one_that_overrides_neither_question_is_left_to_the_workers():
+    assert stop_rules(OnlyWaits(1)) == StopRules(thresholds={"training_iteration": 5})
+
+
+def test_a_timeout_that_is_asked_counts_from_the_first_time(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("poptune.stoppers.time.monotonic", lambda: now[0])
+    stopper = Enough(10)
+    assert not stopper.stop_all()
+    now[0] = 109.9
+    assert not stopper.stop_all()
+    now[0] = 110.0
+    assert stopper.stop_all()
+
+
+class Bell(tune.TimeoutStopper):
+    """Rings at the third time that it is asked after a result, and lets the trial hear it."""
+
+    def __init__(self, timeout, told):
+        super().__init__(timeout)
+        self.told = told
+        self.asked = None
+
+    def __call__(self, trial_id, result):
+        self.asked = 0
+        return False
+
+    def stop_all(self):
+        if self.asked is None:
+            return False
+        self.asked += 1
+        if self.asked >= 3:
+            self.told.touch()
+        return self.asked >= 3
+
+
+def silent_until_told(config):
+    tune.report({"height": 1})
+    while not config["told"].exists():
+        pass
+
+
+def test_a_stopper_that_watches_the_clock_is_asked_while_trials_are_silent(tmp_path):
+    told = tmp_path / "told"
+    stopper = Bell(60, told)
+    results = tune.Tuner(
+        silent_until_told,
+        param_space={"told": told},
+        run_config=tune.RunConfig(storage_path=tmp_path / "runs", stop=stopper, verbose=0),
+    ).fit()
+    assert iterations(results) == [1]
+    assert stopper.asked == 3
+
+
+class Breaks(Bell):
+    def stop_all(self):
+        if super().stop_all():
+            raise ZeroDivisionError("mine")
+        return False
+
+
+def test_one_that_raises_between_results_is_named(tmp_path):
+    told = tmp_path / "told"
+    tuner = tune.Tuner(
+        silent_until_told,
+        param_space={"told": told},
+        run_config=tune.RunConfig(storage_path=tmp_path / "runs", stop=Breaks(60, told), verbose=0),
+    )
+    with pytest.raises(ZeroDivisionError) as caught:
+        tuner.fit()
+    assert "raised by Breaks.stop_all" in caught.value.__notes__[0]

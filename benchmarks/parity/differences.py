@@ -26,9 +26,7 @@ DIFFERENCES = {
     "results: Result: which attributes there are": (
         "There is no other file system; and `log_dir`, which the tutorial of 2022 reads, is still there."
     ),
-    "results: Checkpoint: which attributes there are": (
-        "There is no other file system; metadata goes into the checkpoint's dict or folder itself."
-    ),
+    "results: Checkpoint: which attributes there are": ("There is no other file system."),
     "results: result: keys that are filled in": (
         "`checkpoint_dir_name` and `should_checkpoint` are Ray's own notes; the tag is `result.tag`."
     ),
@@ -36,9 +34,6 @@ DIFFERENCES = {
     "results: grid frame: columns": ("`checkpoint_dir_name` and `should_checkpoint` are Ray's own notes."),
     "results: checkpoint: files in it": (
         "A hidden file with checksums, by which a damaged checkpoint is recognised."
-    ),
-    "results: checkpoint: types of path and to_directory()": (
-        "Paths are `Path`, which `open`, `os.path.join` and `str` accept."
     ),
     "results: files of a trial": (
         "No `params.pkl`: opening a pickle runs code. `params.json` says the same."

@@ -24,15 +24,16 @@ from poptune.core.scheduler import Load
 from poptune.layout import Layout
 from poptune.notices import warn
 from poptune.places import checkpoint_path
-from poptune.types import Config, Metrics, TrialId, TrialStatus
+from poptune.types import Config, Metrics, TrialStatus
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CallbackTrial:
-    """A trial as callbacks see it: always its present state."""
+    """A trial as callbacks see it: always its present state. Equal to any other view of the same trial."""
 
     _trial: Trial
     _layout: Layout
+    _trainable: str
 
     @property
     def trial_id(self) -> str:
@@ -45,6 +46,11 @@ class CallbackTrial:
         return self._trial.spec.name
 
     @property
+    def trainable_name(self) -> str:
+        """What is trained."""
+        return self._trainable
+
+    @property
     def experiment_tag(self) -> str:
         """Index and sampled values, ``0_lr=0.0701``."""
         return self._trial.spec.tag
@@ -52,7 +58,7 @@ class CallbackTrial:
     @property
     def config(self) -> Config:
         """The config now."""
-        return self._trial.config
+        return copied(self._trial.config)
 
     @property
     def status(self) -> TrialStatus:
@@ -62,7 +68,7 @@ class CallbackTrial:
     @property
     def last_result(self) -> Metrics:
         """The last result, empty before the first."""
-        return self._trial.metrics
+        return copied(dict(self._trial.metrics))
 
     @property
     def path(self) -> Path:
@@ -74,8 +80,17 @@ class CallbackTrial:
         """Its folder, as text."""
         return str(self.path)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CallbackTrial) and other.trial_id == self.trial_id
+
+    def __hash__(self) -> int:
+        return hash(self.trial_id)
+
     def __str__(self) -> str:
         return self.trial_name
+
+    def __repr__(self) -> str:
+        return f"<trial {self.trial_name}: {self.status}>"
 
 
 class Callback:
@@ -95,6 +110,10 @@ class Callback:
 
     synchronous: bool = True
     fail_run: bool = False
+    trial_view: type[CallbackTrial] = CallbackTrial
+    """How trials are shown to the hooks."""
+    checkpoint_view: Callable[[str], Any] = str
+    """How the folder of a checkpoint is shown to :meth:`on_checkpoint`."""
 
     def setup(
         self,
@@ -106,7 +125,7 @@ class Callback:
         """Be called once, before anything else."""
 
     def on_step_begin(self, iteration: int, trials: list[CallbackTrial], **info: Any) -> None:
-        """See a turn of the control loop, in which something happened, begin."""
+        """See a turn of the control loop begin, some ten times a second, also while trials are silent."""
 
     def on_step_end(self, iteration: int, trials: list[CallbackTrial], **info: Any) -> None:
         """See that turn end."""
@@ -170,75 +189,102 @@ def needs_lockstep(callback: Callback) -> bool:
     return callback.synchronous and type(callback).on_trial_result is not Callback.on_trial_result
 
 
+def watches_the_clock(callback: Callback) -> bool:
+    """Whether a callback sees each turn of the control loop, whatever happens in it."""
+    own = type(callback)
+    return (own.on_step_begin, own.on_step_end) != (Callback.on_step_begin, Callback.on_step_end)
+
+
 class CallbackRunner:
     """Calls the hooks of several callbacks as the journal goes on."""
 
     def __init__(self, callbacks: Sequence[Callback], layout: Layout, setup: Mapping[str, Any]) -> None:
         self._callbacks = callbacks
+        self._watching = [callback for callback in callbacks if watches_the_clock(callback)]
         self._layout = layout
         self._setup = setup
         self._iteration = 0
         self._started: set[str] = set()
-        self._trials: list[CallbackTrial] = []
+        self._views: dict[type[CallbackTrial], list[CallbackTrial]] = {}
         self._complained: set[tuple[int, str]] = set()
 
     def observe(self, events: Sequence[Event], population: Population) -> None:
         """Call the hooks that the events ask for, in their order."""
         if not self._iteration:
-            self._call("setup", **copied(dict(self._setup)))
-            self._trials = [CallbackTrial(trial, self._layout) for trial in population.trials]
+            self._begin(population)
         self._iteration += 1
-        step = {"iteration": self._iteration, "trials": self._trials}
-        self._call("on_step_begin", **step)
+        self._call("on_step_begin", iteration=self._iteration)
         for event in events:
-            self._tell(event, population, step)
-        self._call("on_step_end", **step)
+            self._tell(event, population)
+        self._call("on_step_end", iteration=self._iteration)
         if any(isinstance(event, Completed) for event in events):
-            self._call("on_experiment_end", trials=self._trials)
+            self._call("on_experiment_end")
 
-    def _tell(self, event: Event, population: Population, step: Mapping[str, Any]) -> None:
+    def idle(self) -> None:
+        """See a turn of the control loop in which nothing happened."""
+        if self._watching and self._iteration:
+            self._iteration += 1
+            self._call("on_step_begin", callbacks=self._watching, iteration=self._iteration)
+            self._call("on_step_end", callbacks=self._watching, iteration=self._iteration)
+
+    def _begin(self, population: Population) -> None:
+        trainable = population.created.trainable if population.created else ""
+        for view in {callback.trial_view for callback in self._callbacks}:
+            self._views[view] = [view(trial, self._layout, trainable) for trial in population.trials]
+        for callback in self._callbacks:
+            self._ask(callback, "setup", copied(dict(self._setup)))
+
+    def _tell(self, event: Event, population: Population) -> None:
         match event:
             case Planned(plan=plan):
                 for decision in plan.decisions:
                     if isinstance(decision.source, Load):
-                        self._call("on_trial_restore", **step, trial=self._view(decision.trial, population))
+                        self._call_of(population[decision.trial], "on_trial_restore")
             case Reported(trial=trial):
-                self._tell_result(event, self._view(trial, population), step, population)
+                self._tell_result(event, population[trial])
             case Restarted(trial=trial, cause="failure"):
-                self._call("on_trial_recover", **step, trial=self._view(trial, population))
+                self._call_of(population[trial], "on_trial_recover")
             case Left(trial=trial, status=status):
                 failed = status is TrialStatus.ERROR
-                hook = "on_trial_error" if failed else "on_trial_complete"
-                self._call(hook, **step, trial=self._view(trial, population))
+                self._call_of(population[trial], "on_trial_error" if failed else "on_trial_complete")
             case _:
                 pass
 
-    def _tell_result(
-        self, event: Reported, trial: CallbackTrial, step: Mapping[str, Any], population: Population
-    ) -> None:
-        if trial.trial_id not in self._started:
-            self._started.add(trial.trial_id)
-            self._call("on_trial_start", **step, trial=trial)
-        self._call("on_trial_result", **step, trial=trial, result=copied(dict(event.metrics)))
+    def _tell_result(self, event: Reported, trial: Trial) -> None:
+        if trial.id not in self._started:
+            self._started.add(trial.id)
+            self._call_of(trial, "on_trial_start")
+        self._call_of(trial, "on_trial_result", result=event.metrics)
         if event.checkpoint is not None:
-            self._call("on_trial_save", **step, trial=trial)
-            path = checkpoint_path(population[event.trial].spec.checkpoints_folder, event.checkpoint)
-            folder = self._layout.root / path
-            self._call("on_checkpoint", **step, trial=trial, checkpoint=str(folder))
+            self._call_of(trial, "on_trial_save")
+            folder = self._layout.root / checkpoint_path(trial.spec.checkpoints_folder, event.checkpoint)
+            self._call_of(trial, "on_checkpoint", checkpoint=str(folder))
 
-    def _view(self, trial: TrialId, population: Population) -> CallbackTrial:
-        return self._trials[population[trial].index]
-
-    def _call(self, hook: str, **arguments: Any) -> None:
+    def _call_of(self, trial: Trial, hook: str, **arguments: Any) -> None:
+        """Call a hook that is of a trial; each callback is given a result of its own."""
         for callback in self._callbacks:
-            method: Callable[..., None] = getattr(callback, hook)
-            try:
-                method(**arguments)
-            except Exception as error:
-                name = f"{type(callback).__name__}.{hook}"
-                if callback.fail_run:
-                    error.add_note(f"This was raised by the callback {name}, which says fail_run")
-                    raise
-                if (id(callback), hook) not in self._complained:
-                    self._complained.add((id(callback), hook))
-                    warn(f"The callback {name} raised {type(error).__name__}: {error}. The run goes on")
+            own = dict(arguments)
+            if "result" in own:
+                own["result"] = copied(dict(own["result"]))
+            if "checkpoint" in own:
+                own["checkpoint"] = callback.checkpoint_view(own["checkpoint"])
+            trials = self._views[callback.trial_view]
+            step = {"iteration": self._iteration, "trials": trials, "trial": trials[trial.index]}
+            self._ask(callback, hook, {**step, **own})
+
+    def _call(self, hook: str, callbacks: Sequence[Callback] | None = None, **arguments: Any) -> None:
+        for callback in self._callbacks if callbacks is None else callbacks:
+            self._ask(callback, hook, {**arguments, "trials": self._views[callback.trial_view]})
+
+    def _ask(self, callback: Callback, hook: str, arguments: Mapping[str, Any]) -> None:
+        method: Callable[..., None] = getattr(callback, hook)
+        try:
+            method(**arguments)
+        except Exception as error:
+            name = f"{type(callback).__name__}.{hook}"
+            if callback.fail_run:
+                error.add_note(f"This was raised by the callback {name}, which says fail_run")
+                raise
+            if (id(callback), hook) not in self._complained:
+                self._complained.add((id(callback), hook))
+                warn(f"The callback {name} raised {type(error).__name__}: {error}. The run goes on")

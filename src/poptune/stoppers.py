@@ -7,13 +7,14 @@ while the trial trains on, which is faster, and ends it some reports later.
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from statistics import pstdev
-from typing import Any, final
+from typing import Any
 
 from poptune.arguments import check_mode
 from poptune.errors import ConfigurationError
@@ -42,11 +43,10 @@ class Stopper(ABC):
         """Return whether the trial ends with this result."""
 
     def stop_all(self) -> bool:
-        """Return whether all trials end now."""
+        """Return whether all trials end now. Asked with each result and, from the first on, between them."""
         return False
 
 
-@final
 class NoopStopper(Stopper):
     """Never stops anything."""
 
@@ -54,7 +54,6 @@ class NoopStopper(Stopper):
         return False
 
 
-@final
 class FunctionStopper(Stopper):
     """Ends a trial when ``function(trial_id, result)`` says so."""
 
@@ -67,7 +66,6 @@ class FunctionStopper(Stopper):
         return bool(self._function(trial_id, result))
 
 
-@final
 class MaximumIterationStopper(Stopper):
     """Ends a trial after so many iterations along its lineage. Judged in the workers."""
 
@@ -80,21 +78,30 @@ class MaximumIterationStopper(Stopper):
         return bool(result["training_iteration"] >= self.max_iter)
 
 
-@final
 class TimeoutStopper(Stopper):
-    """Ends everything after so many seconds, or a ``timedelta``, of a session."""
+    """Ends everything after so many seconds, or a ``timedelta``, of a session.
+
+    A subclass that overrides :meth:`stop_all` is asked itself; the time counts from when it is first asked.
+    """
 
     def __init__(self, timeout: float | timedelta) -> None:
         seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
         if not seconds > 0:
             raise ConfigurationError(f"timeout must be above 0 seconds, got {timeout!r}")
         self.timeout_s = float(seconds)
+        self._first_asked_s: float | None = None
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return False
 
+    def stop_all(self) -> bool:
+        """Return whether the time is over."""
+        now_s = time.monotonic()
+        if self._first_asked_s is None:
+            self._first_asked_s = now_s
+        return now_s - self._first_asked_s >= self.timeout_s
 
-@final
+
 class TrialPlateauStopper(Stopper):
     """Ends a trial whose metric no longer moves: the standard deviation of its last results is small.
 
@@ -140,7 +147,6 @@ class TrialPlateauStopper(Stopper):
         return value <= self._threshold if self._mode == "min" else value >= self._threshold
 
 
-@final
 class ExperimentPlateauStopper(Stopper):
     """Ends everything when the best results of all trials no longer differ.
 
@@ -184,7 +190,6 @@ class ExperimentPlateauStopper(Stopper):
         return self._is_still() and self._still_for >= self._patience
 
 
-@final
 class CombinedStopper(Stopper):
     """Ends what any of several stoppers ends."""
 
@@ -223,20 +228,41 @@ class StopRules:
 def stop_rules(stop: Mapping[str, float] | StopFunction | Stopper | None) -> StopRules:
     """Return what a ``stop`` comes down to, with as much as possible left to the workers."""
     match stop:
-        case None | NoopStopper():
+        case None:
             return StopRules()
         case Mapping():
             return StopRules(thresholds=dict(stop))
-        case MaximumIterationStopper(max_iter=max_iter):
-            return StopRules(thresholds={"training_iteration": max_iter})
-        case TimeoutStopper(timeout_s=timeout_s):
-            return StopRules(timeout_s=timeout_s)
-        case CombinedStopper(stoppers=stoppers):
-            return _merged([stop_rules(stopper) for stopper in stoppers])
         case Stopper():
-            return StopRules(stoppers=(stop,))
+            return _rules_of_stopper(stop)
         case _:
             return StopRules(stoppers=(FunctionStopper(stop),))
+
+
+def _rules_of_stopper(stopper: Stopper) -> StopRules:
+    """What a stopper comes down to; one of the user's own, also if derived from ours, is asked itself."""
+    match stopper:
+        case NoopStopper() if _is_asked_as(stopper, NoopStopper):
+            return StopRules()
+        case MaximumIterationStopper(max_iter=max_iter) if _is_asked_as(stopper, MaximumIterationStopper):
+            return StopRules(thresholds={"training_iteration": max_iter})
+        case TimeoutStopper(timeout_s=timeout_s) if _is_asked_as(stopper, TimeoutStopper):
+            return StopRules(timeout_s=timeout_s)
+        case CombinedStopper(stoppers=stoppers) if _is_asked_as(stopper, CombinedStopper):
+            return _merged([stop_rules(one) for one in stoppers])
+        case _:
+            return StopRules(stoppers=(stopper,))
+
+
+def _is_asked_as(stopper: Stopper, kind: type[Stopper]) -> bool:
+    """Whether a stopper answers both questions as this class does."""
+    mine: type[Stopper] = type(stopper)
+    return mine.__call__ is kind.__call__ and mine.stop_all is kind.stop_all
+
+
+def may_end_all_unasked(stopper: Stopper) -> bool:
+    """Whether a stopper may end everything without a new result, so that it is to be asked now and then."""
+    own: type[Stopper] = type(stopper)
+    return own.stop_all is not Stopper.stop_all and own is not ExperimentPlateauStopper
 
 
 def _merged(rules: list[StopRules]) -> StopRules:

@@ -43,7 +43,9 @@ REFUSED = {
     "a cloud nobody knows": (lambda: tune.RunConfig(storage_path="s3://"), "must name a place"),
     "a filesystem": (lambda: tune.RunConfig(storage_filesystem="fs"), "as a URL"),
     "two places": (lambda: air.RunConfig(storage_path="a", local_dir="b"), "leave one out"),
-    "names of log files": (lambda: tune.RunConfig(log_to_file=("out", "err")), "stdout and stderr"),
+    "three log files": (lambda: tune.RunConfig(log_to_file=("a", "b", "c")), "or those of two"),
+    "a log file elsewhere": (lambda: tune.RunConfig(log_to_file="/tmp/out"), "without slashes"),
+    "a log file of ours": (lambda: tune.RunConfig(log_to_file=("out", "result.json")), "our own files"),
     "raising at once": (lambda: tune.FailureConfig(fail_fast="raise"), "say True"),
     "an upload": (lambda: tune.SyncConfig(upload_dir="s3://bucket"), "copy the results"),
     "a search algorithm": (lambda: tune.TuneConfig(search_alg="optuna"), "drawn from the param_space"),
@@ -53,6 +55,17 @@ REFUSED = {
     "a generator": (lambda: BasicVariantGenerator(random_state=object()), "a whole number"),
     "a soft stop": (lambda: MedianStoppingRule(hard_stop=False), "never paused"),
     "several bundles": (lambda: tune.PlacementGroupFactory([{"CPU": 1}, {"CPU": 2}]), "one bundle"),
+    "saving a function now and then": (
+        lambda: tune.run(train_once, checkpoint_freq=2),
+        "is for classes, but train_once is a function",
+    ),
+    "saving a function at its end": (
+        lambda: tune.Tuner(
+            train_once,
+            run_config=tune.RunConfig(checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=True)),
+        ),
+        "checkpoint=...",
+    ),
     "custom resources": (lambda: tune.with_resources(train_once, {"tpu": 1}), '"cpu" and "gpu"'),
     "resources by config": (
         lambda: tune.with_resources(train_once, lambda config: {}),
@@ -159,7 +172,9 @@ def test_a_tune_config_says_the_same_in_native_terms():
         reuse_workers=False,
         points_to_evaluate=[{"lr": 1}],
     )
-    assert tune.TuneConfig(max_concurrent_trials=0).to_native() == poptune.TuneConfig()
+    assert tune.TuneConfig(max_concurrent_trials=0).to_native() == poptune.TuneConfig(
+        scheduler=FIFOScheduler()
+    )
 
 
 def test_a_run_config_says_the_same_in_native_terms_whichever_module_it_comes_from():
@@ -189,6 +204,11 @@ def test_resources_keep_their_amounts():
         tune.PlacementGroupFactory([{"CPU": 2, "GPU": 0}]),
     ):
         assert tune.with_resources(train_once, resources).resources == {"cpu": 2, "gpu": 0}
+
+
+def test_equal_requests_are_one_key():
+    one, other = (tune.PlacementGroupFactory([{"CPU": 2, "GPU": 0}]) for _ in range(2))
+    assert len({one, other, tune.PlacementGroupFactory([{"CPU": 1}])}) == 2
 
 
 def test_the_machine_tells_its_resources():
@@ -226,7 +246,7 @@ def test_a_reporter_of_ones_own_is_refused():
 
 @pytest.mark.parametrize(
     ("method", "remedy"),
-    [("_train", "call it step"), ("default_resource_request", "with_resources"), ("log_result", "Callback")],
+    [("_train", "call it step"), ("log_result", "Callback")],
 )
 def test_a_method_that_nobody_calls_is_refused(method, remedy):
     with pytest.raises(poptune.ConfigurationError, match=remedy):

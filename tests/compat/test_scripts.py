@@ -1,5 +1,6 @@
 """Scripts that were written for Ray run when ``poptune.compat.ray`` stands for ``ray`` in their imports."""
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -71,6 +72,37 @@ def test_the_tutorials_dcgan_runs_in_processes(name, home, small_mnist, monkeypa
     assert run.returncode == 0, run.stderr
     assert "Inception scores: [" in run.stdout
     assert (home / "ray_results" / "pbt_dcgan_mnist_tutorial" / "pbt_global.txt").is_file()
+
+
+RAY = importlib.util.find_spec("ray")
+EXAMPLES = Path(RAY.origin).parent / "tune" / "examples" if RAY and RAY.origin else None
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(EXAMPLES is None, reason="Ray is not installed, so its examples are not here")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pbt_function",
+        "pbt_example",
+        "pbt_convnet_function_example",
+        "mnist_pytorch_trainable",
+        "async_hyperband_example",
+        "custom_func_checkpointing",
+        "tune_basic_example",
+    ],
+)
+def test_rays_own_examples_run(name, home, small_mnist, monkeypatch):
+    (home / f"{name}.py").write_text(migrated((EXAMPLES / f"{name}.py").read_text()))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    run = subprocess.run(
+        [sys.executable, home / f"{name}.py", "--smoke-test"],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
 
 
 OLD = {

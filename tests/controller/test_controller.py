@@ -90,6 +90,7 @@ class FakeStore:
 class FakeDisplay:
     def __init__(self, story, name="display"):
         self.story, self.name, self.lines = story, name, []
+        self.idles = 0
 
     def observe(self, events, population):
         self.story.extend((self.name, type(event).__name__) for event in events)
@@ -100,6 +101,9 @@ class FakeDisplay:
     def tick(self, experiment):
         pass
 
+    def idle(self):
+        self.idles += 1
+
 
 class World:
     def __init__(self, trials=2, *, scheduler=None, stoppers=(), time_budget_s=None, **settings):
@@ -107,6 +111,7 @@ class World:
         self.workers = FakeWorkers(self.story)
         self.journal = ToldJournal(self.story)
         self.display = FakeDisplay(self.story)
+        self.callback = FakeDisplay(self.story, "callback")
         self.experiment = Experiment(scheduler or FIFOScheduler(), Settings(**{"slots": 2, **settings}))
         names = "abcd"[:trials]
         self.first = self.experiment.handle(
@@ -132,7 +137,7 @@ class World:
             workers=self.workers,
             effects=Effects(population=self.experiment.population, workers=self.workers, cleaning=cleaning),
             cleaning=cleaning,
-            callbacks=[FakeDisplay(self.story, "callback")],
+            callbacks=[self.callback],
             observers=[],
             listeners=[],
             display=self.display,

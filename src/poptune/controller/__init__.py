@@ -1,5 +1,5 @@
 """The loop that joins core, journal and executor."""
 
-from poptune.controller.controller import Controller, Display, Limits, Listener, Observer
+from poptune.controller.controller import Controller, Display, Limits, Listener, Observer, Watcher
 
-__all__ = ["Controller", "Display", "Limits", "Listener", "Observer"]
+__all__ = ["Controller", "Display", "Limits", "Listener", "Observer", "Watcher"]

@@ -14,6 +14,7 @@ from poptune.controller.cleaning import Cleaning
 from poptune.controller.effects import Effects
 from poptune.controller.interrupts import Interrupts
 from poptune.controller.silence import Silence
+from poptune.copies import copied
 from poptune.core.events import (
     Completed,
     Event,
@@ -34,7 +35,7 @@ from poptune.journal import Journal
 from poptune.notices import warn
 from poptune.runtime import protocol
 from poptune.runtime.memory import CHECK_S, LEAST_FREE, available_memory
-from poptune.stoppers import Stopper
+from poptune.stoppers import Stopper, TimeoutStopper, may_end_all_unasked
 from poptune.types import TrialId, TrialStatus
 
 _POLL_S = 0.1
@@ -46,6 +47,14 @@ class Observer(Protocol):
 
     def observe(self, events: Sequence[Event], population: Population) -> None:
         """See records that are in the journal now, and the population after them."""
+        ...
+
+
+class Watcher(Observer, Protocol):
+    """An observer who also sees that nothing happens."""
+
+    def idle(self) -> None:
+        """See a turn of the loop without any record."""
         ...
 
 
@@ -87,7 +96,7 @@ class Controller:
         workers: Workers,
         effects: Effects,
         cleaning: Cleaning,
-        callbacks: Sequence[Observer],
+        callbacks: Sequence[Watcher],
         observers: Sequence[Observer],
         listeners: Sequence[Listener],
         display: Display,
@@ -103,6 +112,9 @@ class Controller:
         self._listeners = [*listeners, display]
         self._display = display
         self._limits = limits
+        self._watching = [stopper for stopper in limits.stoppers if may_end_all_unasked(stopper)]
+        timers = (stopper for stopper in self._watching if isinstance(stopper, TimeoutStopper))
+        self._may_tell = set(map(id, timers))
         self._silence = Silence(limits.report_timeout_s)
         self._hosts: dict[TrialId, dict[str, Any]] = {}
         self._memory_checked_s = time.monotonic()
@@ -144,6 +156,7 @@ class Controller:
         if budget is not None and self._limits.time_spent_s + time.monotonic() - started_s > budget:
             reason = f"the time budget of {budget:g} s is spent"
             inputs.append(PopulationStopped(time_s=time.time(), reason=reason))
+        inputs.extend(self._ended_by_stoppers())
         inputs.extend(self._spare_memory())
         wakes_at_s = self._experiment.wakes_at_s
         if wakes_at_s is not None and time.time() >= wakes_at_s:
@@ -151,6 +164,14 @@ class Controller:
         for trial, reason in self._silence.too_long(self._experiment.running).items():
             self._workers.kill(trial, reason)
         return inputs
+
+    def _ended_by_stoppers(self) -> list[Input]:
+        """Ask those that may watch the clock; most of them can tell only once they have seen a result."""
+        for stopper in self._watching:
+            if id(stopper) in self._may_tell and _ends_all(stopper):
+                self._watching = []
+                return [PopulationStopped(time_s=time.time(), reason=f"{type(stopper).__name__} ended all")]
+        return []
 
     def _handle(self, inputs: Sequence[Input]) -> None:
         """One turn: fold all inputs, journal what they led to, act on it, show it."""
@@ -166,9 +187,11 @@ class Controller:
 
     def _act(self, step: Step) -> None:
         """Do what a journaled step commands, and show it; the user's callbacks see it before trials go on."""
-        if step.events:
-            for callback in self._callbacks:
+        for callback in self._callbacks:
+            if step.events:
                 callback.observe(step.events, self._experiment.population)
+            else:
+                callback.idle()
         for warning in self._effects.carry_out(step.commands):
             warn(warning)
         self._silence.ordered(step.commands)
@@ -221,6 +244,7 @@ class Controller:
         overruled, ends_all = "", ""
         for stopper in self._limits.stoppers:
             says_stop, says_all = _ask(stopper, result, metrics)
+            self._may_tell.add(id(stopper))
             name = type(stopper).__name__
             overruled = overruled or (f"{name} said so" if says_stop else "")
             ends_all = ends_all or (f"{name} ended all" if says_all else "")
@@ -239,6 +263,8 @@ class Controller:
         )
         if result.stops_population:
             ends_all = stop
+        if ends_all:
+            self._watching = []
         return [reported, PopulationStopped(time_s=now, reason=ends_all)] if ends_all else [reported]
 
     def _complete(self, result: protocol.Result) -> dict[str, Any]:
@@ -289,10 +315,22 @@ def _date(timestamp: int) -> str:
     return datetime.fromtimestamp(timestamp).astimezone().strftime("%Y-%m-%d_%H-%M-%S")
 
 
+def _ends_all(stopper: Stopper) -> bool:
+    """Return whether a stopper ends all, asked without a new result."""
+    try:
+        return stopper.stop_all()
+    except Exception as error:
+        error.add_note(
+            f"This was raised by {type(stopper).__name__}.stop_all. The results so far are kept: mend it, "
+            "and continue with Tuner.restore(...)"
+        )
+        raise
+
+
 def _ask(stopper: Stopper, result: protocol.Result, metrics: Mapping[str, Any]) -> tuple[bool, bool]:
     """Return whether a stopper ends the trial with this result, and whether it ends all."""
     try:
-        return stopper(result.trial, dict(metrics)), stopper.stop_all()
+        return stopper(result.trial, copied(dict(metrics))), stopper.stop_all()
     except Exception as error:
         error.add_note(
             f"This was raised by {type(stopper).__name__}, at iteration {result.iteration} of trial "

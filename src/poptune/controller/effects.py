@@ -8,6 +8,7 @@ from poptune.controller.cleaning import Cleaning
 from poptune.core.commands import Command, Delete, Proceed, Release, Start, Warn
 from poptune.core.population import Population
 from poptune.core.random import derived_seed
+from poptune.core.scheduler import CheckpointRef
 from poptune.executors.base import Workers
 from poptune.executors.shipping import ship_config
 from poptune.runtime import protocol
@@ -66,7 +67,16 @@ class Effects:
             iteration=checkpoint.iteration if checkpoint else 0,
             age=checkpoint.age if checkpoint else 0.0,
             time_total_s=checkpoint.time_total_s if checkpoint else 0.0,
+            totals=_totals(checkpoint),
             until=start.until,
             next_save=start.next_save,
             seed=derived_seed(created.seed, "trial", trial.index, trial.decisions),
         )
+
+
+def _totals(checkpoint: CheckpointRef | None) -> dict[str, int | float]:
+    """Return what the state of a checkpoint has counted beside iterations and time."""
+    if checkpoint is None:
+        return {}
+    counted = {"timesteps_total": checkpoint.timesteps_total, "episodes_total": checkpoint.episodes_total}
+    return {name: total for name, total in counted.items() if total is not None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from poptune.copies import copied
 from poptune.core.events import Created, Event, Reported, Resumed
 from poptune.core.population import Population
 from poptune.stoppers import FunctionStopper, Stopper
@@ -42,4 +43,4 @@ def remind(stoppers: Sequence[Stopper], events: Iterable[Event], population: Pop
             void = population[event.trial].superseded
             if not any(first <= seen[event.trial] <= last for first, last in void):
                 for stopper in learning:
-                    stopper(event.trial, dict(event.metrics))
+                    stopper(event.trial, copied(dict(event.metrics)))

@@ -238,6 +238,8 @@ class Population:
             time_total_s=trial.time_total_s,
             score=trial.score,
             report=trial.reports,
+            timesteps_total=_counted(trial.metrics, "timesteps_total"),
+            episodes_total=_counted(trial.metrics, "episodes_total"),
         )
 
     def _decide(self, decision: Decision) -> None:
@@ -321,6 +323,12 @@ class Population:
         for owner in {TrialId(checkpoint.rsplit("/", 1)[0]) for checkpoint in checkpoints}:
             trial = self._by_id[owner]
             trial.saved = [ref for ref in trial.saved if ref.id not in gone]
+
+
+def _counted(metrics: Metrics, total: str) -> int | float | None:
+    """Return what a result has counted of something, if it does."""
+    value = metrics.get(total)
+    return value if isinstance(value, _NUMBER) and math.isfinite(value) else None
 
 
 def _number(value: object, *, default: float) -> float:

@@ -37,6 +37,9 @@ class CheckpointRef(Struct, frozen=True, kw_only=True):
     score: float | None
     report: int
     """How many results its trial had reported, this one included."""
+    timesteps_total: int | float | None = None
+    """What its trial had counted of them, if it does."""
+    episodes_total: int | float | None = None
 
 
 class Keep(Struct, frozen=True):

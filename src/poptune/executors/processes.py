@@ -130,6 +130,7 @@ class ProcessWorkers:
                 trainable=shipment.trainable,
                 parameters=self._parameters,
                 sys_path=importable_path(),
+                working_folder=_working_folder(),
             )
         )
         self._selector = selectors.DefaultSelector()
@@ -390,3 +391,11 @@ class ProcessWorkers:
         self._selector.close()
         if self._parameters:
             discard(self._parameters)
+
+
+def _working_folder() -> str:
+    """Where the user's program works; nothing if that folder is gone."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - it is only passed on
+    except OSError:
+        return ""

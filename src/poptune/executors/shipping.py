@@ -58,7 +58,7 @@ def ship(prepared: Prepared) -> Shipment:
 @contextmanager
 def _by_value_if_workers_cannot_import(prepared: Prepared) -> Iterator[None]:
     """Have the trainable's module pickled by value if it was loaded from where ``import`` does not look."""
-    module = sys.modules.get(getattr(prepared.trainable, "__module__", ""))
+    module = sys.modules.get(getattr(prepared.code, "__module__", ""))
     if module is None or _is_importable(module):
         yield
         return
@@ -137,7 +137,7 @@ def modules_used(prepared: Prepared, shipment: Shipment) -> list[str]:
     referred = {text for text in texts if text in sys.modules}
     imported = {
         name
-        for function in _functions(prepared.trainable)
+        for function in _functions(prepared.code)
         for code in _codes(function.__code__)
         for name in _imports(code)
     }

@@ -166,6 +166,15 @@ class Result:
         results = enumerate(self._recording.all_results(self._trial) if saved else (), start=1)
         return [(saved[number], dict(one.metrics)) for number, one in results if number in saved]
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both are of the same trial, perhaps as it was at different times."""
+        if not isinstance(other, Result):
+            return NotImplemented
+        return (self.trial_id, self.path) == (other.trial_id, other.path)
+
+    def __hash__(self) -> int:
+        return hash((self.trial_id, self.path))
+
     def __repr__(self) -> str:
         trial = self._trial
         return f"<Result of trial {trial.index}: {self.status}, {trial.iteration} iterations, {self.path}>"

@@ -105,6 +105,9 @@ class TrialContext:
     below 2**32, and the same again in a run with the same seed."""
     trial_resources: Mapping[str, float]
 
+    def __hash__(self) -> int:
+        return hash((self.experiment_path, self.trial_id, self.seed))
+
     def rng(self) -> np.random.Generator:
         """Return a numpy generator of the trial's own random numbers, made from :attr:`seed`.
 

@@ -55,6 +55,8 @@ class Assignment(Struct, frozen=True, kw_only=True, tag="assign"):
     iteration: int
     age: float
     time_total_s: float
+    totals: dict[str, int | float] = {}
+    """What else has been counted along the lineage, such as ``timesteps_total``."""
     until: float | None
     next_save: int
     donor_config: bytes = b""

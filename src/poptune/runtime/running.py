@@ -71,7 +71,7 @@ def _run_once(prepared: Prepared, session: Session) -> Message | None:
         current.enter(None)
     if session.unwinding is not None:
         return None
-    if not session.has_reported:
+    if prepared.must_report and not session.has_reported:
         silent = TrainingCodeError(
             f"{prepared.name} ended without a report: call tune.report({{...}}) at least once, after each "
             "iteration of the training"
@@ -119,8 +119,9 @@ def _train_object(prepared: Prepared, session: Session) -> None:
         held.load()
         session.hold(held)
         while True:
-            metrics = trainable.step()
-            session.report(metrics, done=isinstance(metrics, Mapping) and bool(metrics.get("done", False)))
+            metrics = trainable.as_reported(trainable.step())
+            said = metrics if isinstance(metrics, Mapping) else {}
+            session.report(metrics, done=bool(said.get("done")), save=bool(said.get("should_checkpoint")))
     finally:
         session.hold(None)
         held.discard()

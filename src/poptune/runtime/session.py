@@ -76,6 +76,7 @@ class Session:
         self._channel = channel
         self._states = states
         self._in_place: InPlace | None = None
+        self._being_saved: int | None = None
         self.before_report: Callable[[Checkpoint | None], None] | None = None
         """Told of each ``report()`` of the user's code, with its checkpoint; may refuse it."""
         self.given: dict[str, Any] | None = None
@@ -127,6 +128,11 @@ class Session:
         watch, self._stale = self._stale, None
         return "" if watch is None else story_of(watch.end())
 
+    @property
+    def iterations_made(self) -> int:
+        """The same, but one that is made and not yet reported, because its state is being saved, counts."""
+        return self.iteration if self._being_saved is None else self._being_saved
+
     def hold(self, code: InPlace | None) -> None:
         """Have this code asked for its state, and told of another one; ``None`` ends that."""
         self._in_place = code
@@ -160,6 +166,7 @@ class Session:
         checkpoint: Checkpoint | None = None,
         *,
         done: bool = False,
+        save: bool = False,
     ) -> None:
         """Hand over one result, and wait if the controller has a say in what comes next.
 
@@ -167,6 +174,7 @@ class Session:
             metrics: What was measured.
             checkpoint: The state to save with it.
             done: Whether the training code says that this is its last result.
+            save: Whether it wants to be asked for its state now, if it can be.
         """
         if self._unwinding is not None:
             self._leave_again()
@@ -180,9 +188,10 @@ class Session:
         number = None
         if checkpoint is not None:
             number = self._save(checkpoint)
-        elif self._in_place is not None and self._needs_save(row, at_milestone=at_milestone, stop=bool(stop)):
-            with self._in_place.saved() as state:
-                number = self._save(state)
+        elif self._in_place is not None and (
+            save or self._needs_save(row, at_milestone=at_milestone, stop=bool(stop))
+        ):
+            number = self._save_in_place(self._in_place, row["training_iteration"])
         standing.advance(row)
         row["done"] = bool(stop)
         waiting = not stop and (at_milestone or self.terms.lockstep)
@@ -263,6 +272,15 @@ class Session:
             or (at_milestone and terms.save_at_milestones)
             or (stop and terms.checkpoint_at_end)
         )
+
+    def _save_in_place(self, code: InPlace, iteration: int) -> int:
+        """Save the state of held code, to which the iteration that it has just made counts already."""
+        self._being_saved = iteration
+        try:
+            with code.saved() as state:
+                return self._save(state)
+        finally:
+            self._being_saved = None
 
     def _save(self, checkpoint: Checkpoint) -> int:
         if not isinstance(checkpoint, Checkpoint):

@@ -16,6 +16,7 @@ from poptune.nested import flatten, value_at
 from poptune.runtime.metrics import is_at_least, plain_metrics
 from poptune.runtime.misspelt import check_first_result
 from poptune.runtime.protocol import Assignment, Terms
+from poptune.runtime.totals import Totals
 
 _OWN_KEYS = {"training_iteration", "time_total_s", "timestamp"}
 """What we count ourselves: it is in every result, and never falls."""
@@ -35,6 +36,7 @@ class Standing:
             "time_since_restore": 0.0,
         }
         """The last result, or what the assignment says in its place."""
+        self._totals = Totals(assignment.totals)
         self._time_attr = terms.time_attr
         self._age = assignment.age
         self._required = [
@@ -70,15 +72,6 @@ class Standing:
         """
         last = self._last
         row = plain_metrics(metrics)
-        for key in self._required:
-            if self._value(row, key, _MISSING) is _MISSING:
-                kind = TrainableError if last["training_iteration"] else TrainingCodeError
-                raise kind(
-                    f"The result lacks {key!r}, which the scheduler reads; it has the keys "
-                    f"{sorted(flatten(row))}: report({{{key!r}: ...}}), or name one of these keys instead"
-                )
-        if not last["training_iteration"]:
-            check_first_result(row, self._awaited)
         elapsed_s = time.perf_counter() - self._began_s
         row["training_iteration"] = last["training_iteration"] + 1
         row["time_total_s"] = last["time_total_s"] + elapsed_s
@@ -86,9 +79,23 @@ class Standing:
         row["timestamp"] = int(time.time())
         row["iterations_since_restore"] = last["iterations_since_restore"] + 1
         row["time_since_restore"] = last["time_since_restore"] + elapsed_s
+        self._totals.add(row)
+        if not last["training_iteration"]:
+            check_first_result(row, self._awaited)
+        for key in self._required:
+            if self._value(row, key, _MISSING) is _MISSING:
+                raise self._lacks(key, metrics)
         if self._time_attr not in _OWN_KEYS:
             self._check_time(row)
         return row
+
+    def _lacks(self, key: str, metrics: Mapping[str, Any]) -> TrainableError:
+        kind = TrainableError if self.iteration else TrainingCodeError
+        return kind(
+            f"The result lacks {key!r}, which the scheduler reads; it has the keys "
+            f"{sorted(flatten(plain_metrics(metrics)))}: report({{{key!r}: ...}}), or name one of these keys "
+            "instead"
+        )
 
     def _check_time(self, row: dict[str, Any]) -> None:
         name = self._time_attr
@@ -123,6 +130,7 @@ class Standing:
     def advance(self, row: dict[str, Any]) -> None:
         """Stand where a result stands that is complete and about to be sent."""
         self._last = row
+        self._totals.keep()
         self._age = self._value(row, self._time_attr, self._age)
 
 

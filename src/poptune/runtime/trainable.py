@@ -50,7 +50,10 @@ class Trainable:
         """Build what is trained. Called once for each object."""
 
     def step(self) -> Mapping[str, Any]:
-        """Train one iteration and return its metrics; with ``done: True`` among them it is the last."""
+        """Train one iteration and return its metrics.
+
+        With ``done: True`` among them it is the last; with ``should_checkpoint: True`` the state is saved.
+        """
         raise NotImplementedError(
             f"{type(self).__name__} must define step(), which trains one iteration and returns a dict of "
             "metrics"
@@ -75,8 +78,22 @@ class Trainable:
         del new_config
         return False
 
+    def as_reported(self, metrics: Any) -> Any:
+        """Return what :meth:`step` returned as what is reported; a mirror of another library adapts it."""
+        return metrics
+
     def cleanup(self) -> None:
         """Release what the object holds. Called once, when it is no longer needed."""
+
+
+class Adapted:
+    """A mark of callables that stand for a training function, as another library calls it.
+
+    They may end without a report, which is no error.
+    """
+
+    called: str | None = None
+    """What the trials are called after, if not after the function."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +105,25 @@ class Prepared:
     resources: Resources | None = None
 
     @property
-    def name(self) -> str:
-        """What the trials are called after."""
+    def code(self) -> Callable[..., Any]:
+        """The user's own function or class, without what a ``partial`` adds to it."""
         inner = self.trainable
         while isinstance(inner, functools.partial):
             inner = inner.func
-        return getattr(inner, "__name__", type(inner).__name__)
+        return inner
+
+    @property
+    def name(self) -> str:
+        """What the trials are called after."""
+        given: object = self.trainable
+        if isinstance(given, Adapted) and given.called is not None:
+            return given.called
+        return getattr(self.code, "__name__", type(self.code).__name__)
+
+    @property
+    def must_report(self) -> bool:
+        """Whether an end without any report is an error."""
+        return not isinstance(self.trainable, Adapted)
 
     @property
     def is_class(self) -> bool:

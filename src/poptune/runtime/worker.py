@@ -49,6 +49,10 @@ _CALL_AFTER_BYTES = CAPACITY_BYTES // 2
 _FULL_PAUSE_S = 0.0005
 
 
+ORIGINAL_WORKING_FOLDER = "TUNE_ORIG_WORKING_DIR"
+"""The variable that tells training code the folder of the user's program, by the name that Ray gave it."""
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What every worker of an experiment is told first; its ring's descriptor comes along."""
 
@@ -58,6 +62,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     parameters: str
     """The folder that its parameters are stored in; empty if it has none."""
     sys_path: list[str]
+    working_folder: str
+    """Where the user's program works, for what it names by relative paths."""
 
 
 class WorkerChannel:
@@ -158,6 +164,8 @@ def _work(line: socket.socket) -> None:
     os.close(descriptor)
     job = msgspec.msgpack.decode(first.body, type=Job)
     sys.path[:] = job.sys_path
+    if job.working_folder:
+        os.environ.setdefault(ORIGINAL_WORKING_FOLDER, job.working_folder)
     store = open_store(Path(job.terms.experiment_path), job.terms.remote)
     train_all(channel, job.terms, store, functools.partial(_open, job))
 

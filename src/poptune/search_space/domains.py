@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard, final
 
+from poptune.by_hand import global_generator
 from poptune.equality import same
 from poptune.errors import ConfigurationError
 
@@ -25,9 +26,24 @@ class Domain(ABC):
 
     __slots__ = ()
 
+    def sample(self, rng: np.random.Generator | None = None, size: int = 1) -> Any:
+        """Draw a value, as a plain Python object; or a list of several.
+
+        Args:
+            rng: What to draw from; by default from numpy's global generator, as ``numpy.random.seed`` set it.
+            size: How many values.
+        """
+        rng = global_generator() if rng is None else rng
+        return self.draw(rng) if size == 1 else [self.draw(rng) for _ in range(size)]
+
+    def func(self, spec: object = None) -> Any:
+        """Draw a value: what :meth:`sample` was called in Ray until 2020, where it was given a spec."""
+        del spec
+        return self.sample()
+
     @abstractmethod
-    def sample(self, rng: np.random.Generator) -> Any:
-        """Draw one value, as a plain Python object."""
+    def draw(self, rng: np.random.Generator) -> Any:
+        """Draw one value from a generator."""
 
     @abstractmethod
     def contains(self, value: object) -> bool:
@@ -39,7 +55,7 @@ class Domain(ABC):
 class Choice(Domain):
     """One of several values without an order, each equally likely.
 
-    A category may be a space itself: a domain, or a dict or list with domains in it. ``sample``
+    A category may be a space itself: a domain, or a dict or list with domains in it. ``draw``
     gives such a category as it stands; `resolve` draws what is in it.
     """
 
@@ -51,7 +67,7 @@ class Choice(Domain):
     def __repr__(self) -> str:
         return f"choice({list(self.categories)!r})"
 
-    def sample(self, rng: np.random.Generator) -> Any:
+    def draw(self, rng: np.random.Generator) -> Any:
         """Draw a category."""
         return self.categories[int(rng.integers(len(self.categories)))]
 
@@ -73,7 +89,7 @@ class Ordinal(Domain):
     def __repr__(self) -> str:
         return f"ordinal({list(self.values)!r})"
 
-    def sample(self, rng: np.random.Generator) -> Any:
+    def draw(self, rng: np.random.Generator) -> Any:
         """Draw a value."""
         return self.values[int(rng.integers(len(self.values)))]
 

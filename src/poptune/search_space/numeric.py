@@ -68,7 +68,7 @@ class Float(Numeric):
     def __repr__(self) -> str:
         return _call(self._name, self.lower, self.upper, self.q)
 
-    def sample(self, rng: np.random.Generator) -> float:
+    def draw(self, rng: np.random.Generator) -> float:
         """Draw a float."""
         lower, upper = self.lower, self.upper
         if self.q is not None:
@@ -127,7 +127,7 @@ class Integer(Numeric):
         written_upper = self.upper + 1 if self.q is None else self.upper
         return _call(self._name, self.lower, written_upper, self.q)
 
-    def sample(self, rng: np.random.Generator) -> int:
+    def draw(self, rng: np.random.Generator) -> int:
         """Draw an int."""
         multiples = _multiples(self.lower, self.upper, self._step)
         if self.log:
@@ -173,7 +173,7 @@ class Normal(Numeric):
     def __repr__(self) -> str:
         return _call(self._name, self.mean, self.sd, self.q)
 
-    def sample(self, rng: np.random.Generator) -> float:
+    def draw(self, rng: np.random.Generator) -> float:
         """Draw a float."""
         return self.clip(float(rng.normal(self.mean, self.sd)))
 

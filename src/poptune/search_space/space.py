@@ -154,7 +154,7 @@ class _Drawing:
         grid: Mapping[str, Any],
         fixed: Mapping[str, Any],
     ) -> None:
-        self._spec = _Spec(config=_ConfigView(space, "", self))
+        self._spec = _Spec(space, "", self)
         self._generator = generator
         self._grid = grid
         self._fixed = fixed
@@ -201,7 +201,7 @@ class _Drawing:
             match entry:
                 case Domain():
                     rng = rng or self._generator(path)
-                    entry = entry.sample(rng)
+                    entry = entry.draw(rng)
                 case SampleFrom():
                     entry = self._compute(path, entry)
                 case GridSearch():
@@ -228,13 +228,6 @@ class _Drawing:
                 f"`{path}`: use choice there."
             )
         return self._grid[path]
-
-
-@dataclass(frozen=True, slots=True)
-class _Spec:
-    """What a function of `sample_from` receives."""
-
-    config: _ConfigView
 
 
 class _ConfigView(Mapping[str, Any]):
@@ -271,6 +264,20 @@ class _ConfigView(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"<config with {', '.join(self._node)}>"
+
+
+class _Spec(_ConfigView):
+    """What a function of `sample_from` receives: the config, which is at ``spec.config``, too."""
+
+    __slots__ = ()
+
+    @property
+    def config(self) -> _ConfigView:
+        """The config."""
+        return _ConfigView(self._node, self._path, self._drawing)
+
+    def __getitem__(self, key: str) -> Any:
+        return self.config if key == "config" and key not in self._node else super().__getitem__(key)
 
 
 def _walk(space: Mapping[Any, Any], prefix: str, what: str) -> Iterator[tuple[str, Any]]:

@@ -16,6 +16,7 @@ from poptune.errors import ConfigurationError
 from poptune.executors import Executor
 from poptune.executors.base import check_at_least
 from poptune.layout import problem_of_new_folder
+from poptune.loggers import LogFiles, log_files
 from poptune.runtime.trainable import Resources, check_resources
 from poptune.schedulers import FIFOScheduler
 from poptune.stoppers import StopFunction, Stopper
@@ -203,7 +204,8 @@ class RunConfig:
         loggers: Which files of results are written beside the journal, which holds them all in any case:
             ``"csv"`` (``progress.csv``), ``"json"`` (``result.json``), ``"tensorboard"`` (event files, where
             tensorboard is installed).
-        log_to_file: Whether what a trial prints is kept in its folder, in ``stdout`` and ``stderr``.
+        log_to_file: Whether what a trial prints is kept in its folder, in ``stdout`` and ``stderr``; or the
+            name of one file for both, or of two files.
         verbose: 0 shows nothing, 1 the progress.
 
     Raises:
@@ -224,7 +226,7 @@ class RunConfig:
     executor: str | Executor = "processes"
     progress: ProgressStyle = "auto"
     loggers: Sequence[str] = LOGGERS
-    log_to_file: bool = False
+    log_to_file: LogFiles = False
     verbose: int = 1
 
     def __post_init__(self) -> None:
@@ -240,6 +242,7 @@ class RunConfig:
                     f"callbacks must be objects of classes derived from tune.Callback, got {callback!r}"
                 )
         _check_loggers(self.loggers)
+        log_files(self.log_to_file)
         if self.progress not in _STYLES:
             raise ConfigurationError(
                 f"progress must be one of {', '.join(_STYLES)}, got {self.progress!r}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from poptune.callbacks import CallbackRunner
 from poptune.checkpoints import CheckpointStore, DirectoryStore
-from poptune.controller import Controller, Limits, Listener, Observer
+from poptune.controller import Controller, Limits, Listener, Observer, Watcher
 from poptune.controller.cleaning import Cleaning
 from poptune.controller.damage import damaged_checkpoints
 from poptune.controller.effects import Effects
@@ -23,7 +23,15 @@ from poptune.core.population import Population
 from poptune.executors.base import Work
 from poptune.journal import ObjectTable, SqliteJournal, consistent, valid_results
 from poptune.layout import Layout
-from poptune.loggers import CsvLogger, ErrorLogger, JsonLogger, OutputLogger, PerturbationLogger, tensorboard
+from poptune.loggers import (
+    CsvLogger,
+    ErrorLogger,
+    JsonLogger,
+    OutputLogger,
+    PerturbationLogger,
+    log_files,
+    tensorboard,
+)
 from poptune.progress import Progress, RunFacts, watch
 from poptune.schedulers import PopulationBasedTraining
 from poptune.search_space import Domain, GridSearch, SampleFrom, entries
@@ -243,7 +251,7 @@ class Run:
             limits=limits,
         )
 
-    def _callbacks(self) -> list[Observer]:
+    def _callbacks(self) -> list[Watcher]:
         run = self.definition.run
         if not run.callbacks:
             return []
@@ -280,9 +288,8 @@ class Run:
         )
 
     def _listeners(self) -> list[Listener]:
-        if not self.definition.run.log_to_file:
-            return []
-        return [OutputLogger(self.folder.layout, self.experiment.population)]
+        names = log_files(self.definition.run.log_to_file)
+        return [OutputLogger(self.folder.layout, self.experiment.population, names)] if names else []
 
     def _facts(self) -> RunFacts:
         created = self.experiment.population.created

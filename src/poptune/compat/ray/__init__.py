@@ -15,8 +15,9 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, overload
 
 import poptune
-from poptune.compat.ray import air, train, tune
-from poptune.compat.ray._arguments import logger, refuse, refuse_modules, refuse_names, set_aside
+from poptune.compat.ray import air, cloudpickle, train, tune
+from poptune.compat.ray._arguments import logger, refuse, set_aside
+from poptune.compat.ray._missing import install, refuse_names
 from poptune.executors.base import available_cores
 from poptune.executors.gpus import visible_gpus
 from poptune.runtime.shared import ObjectRef, put
@@ -25,6 +26,7 @@ __all__ = [
     "ObjectRef",
     "air",
     "available_resources",
+    "cloudpickle",
     "cluster_resources",
     "get",
     "init",
@@ -40,13 +42,8 @@ __version__ = "2.60.0"
 T = TypeVar("T")
 _state = {"initialized": False}
 _OF_A_CLUSTER = "trials run in processes of this machine, started when a Tuner needs them"
-_NO_TASKS = "poptune runs trials only; it has no tasks and no actors"
 
-__getattr__ = refuse_names(
-    __name__,
-    dict.fromkeys(("remote", "wait", "kill", "cancel", "get_actor", "method"), _NO_TASKS),
-)
-refuse_modules(__name__, {"rllib": ("algorithms",), "data": ("Dataset",), "serve": ("run",)}, _NO_TASKS)
+__getattr__ = refuse_names(__name__, {})
 
 
 def init(
@@ -127,3 +124,6 @@ def cluster_resources() -> dict[str, float]:
 def available_resources() -> dict[str, float]:
     """Return the same as :func:`cluster_resources`: between experiments nothing is in use."""
     return cluster_resources()
+
+
+install()

@@ -1,5 +1,5 @@
 """``ray.air.checkpoint``: the checkpoint, as of 2022."""
 
-from poptune.checkpoints import Checkpoint
+from poptune.compat.ray._checkpoint import Checkpoint
 
 __all__ = ["Checkpoint"]

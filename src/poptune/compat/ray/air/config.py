@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Literal
 
 import poptune
-from poptune import Callback, CheckpointConfig, Stopper
+from poptune import Callback, CheckpointConfig
 from poptune.arguments import reject_unknown_keywords
 from poptune.compat.ray._arguments import refuse, set_aside
+from poptune.compat.ray.air.stopping import Stop, native_stop
 from poptune.errors import ConfigurationError
-from poptune.stoppers import StopFunction
+from poptune.loggers import LogFiles
 
 if TYPE_CHECKING:
     from poptune.compat.ray.tune.progress_reporter import CLIReporter
@@ -53,10 +54,10 @@ class RunConfig:
     checkpoint_config: CheckpointConfig | None = None
     sync_config: SyncConfig | None = None
     verbose: int | None = None
-    stop: Mapping[str, float] | StopFunction | Stopper | None = None
+    stop: Stop | Sequence[Stop] | None = None
     callbacks: Sequence[Callback] | None = None
     progress_reporter: CLIReporter | None = None
-    log_to_file: bool = False
+    log_to_file: LogFiles = False
     local_dir: str | PathLike[str] | None = None
 
     def __post_init__(self) -> None:
@@ -75,14 +76,10 @@ class RunConfig:
         refuse(
             "RunConfig", vars(self), {"storage_filesystem": "give storage_path as a URL that fsspec knows"}
         )
-        if self.log_to_file not in {True, False}:
-            refuse(
-                "RunConfig", vars(self), {"log_to_file": "the files are called stdout and stderr; say True"}
-            )
         return poptune.RunConfig(
             name=self.name,
             storage_path=self.folder,
-            stop=self.stop,
+            stop=native_stop(self.stop),
             checkpoint_config=self.checkpoint_config or CheckpointConfig(),
             failure_config=self.failure_config or FailureConfig(),
             callbacks=tuple(self.callbacks or ()),

@@ -1,8 +1,8 @@
 """``ray.train``: the names that Tune scripts of 2023 and 2024 took from there."""
 
-from poptune import get_context
-from poptune.checkpoints import Checkpoint
-from poptune.compat.ray._arguments import refuse_modules, refuse_names
+from poptune.compat.ray._checkpoint import Checkpoint
+from poptune.compat.ray._context import TrainContext, get_context
+from poptune.compat.ray._missing import refuse_names
 from poptune.compat.ray.air.config import CheckpointConfig, FailureConfig, RunConfig
 from poptune.compat.ray.air.session import get_checkpoint, report
 from poptune.compat.ray.tune.result_grid import Result
@@ -15,6 +15,7 @@ __all__ = [
     "Result",
     "RunConfig",
     "SyncConfig",
+    "TrainContext",
     "get_checkpoint",
     "get_context",
     "report",
@@ -23,13 +24,4 @@ __all__ = [
 _NO_TRAINERS = "a trial is one process that trains by itself: pass its function to tune.Tuner"
 __getattr__ = refuse_names(
     __name__, dict.fromkeys(("ScalingConfig", "DataConfig", "get_dataset_shard"), _NO_TRAINERS)
-)
-refuse_modules(
-    __name__,
-    {
-        "torch": ("TorchTrainer", "prepare_model", "prepare_data_loader"),
-        "lightning": ("RayDDPStrategy", "prepare_trainer"),
-        "xgboost": ("XGBoostTrainer",),
-    },
-    _NO_TRAINERS,
 )

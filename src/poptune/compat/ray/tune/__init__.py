@@ -1,8 +1,9 @@
 """``ray.tune``, of today and of 2022."""
 
-from poptune import get_context, with_parameters
-from poptune.checkpoints import Checkpoint
-from poptune.compat.ray._arguments import refuse_names
+from poptune import with_parameters
+from poptune.compat.ray._checkpoint import Checkpoint
+from poptune.compat.ray._context import TuneContext, get_context
+from poptune.compat.ray._missing import refuse_names
 from poptune.compat.ray.air.config import CheckpointConfig, FailureConfig, RunConfig
 from poptune.compat.ray.air.session import (
     get_checkpoint,
@@ -58,6 +59,7 @@ __all__ = [
     "SyncConfig",
     "Trainable",
     "TuneConfig",
+    "TuneContext",
     "TuneError",
     "Tuner",
     "choice",
@@ -94,11 +96,9 @@ __getattr__ = refuse_names(
         "save_checkpoint": "pass report(metrics, checkpoint=Checkpoint.from_dict({...}))",
         "load_checkpoint": "call get_checkpoint()",
         "is_session_enabled": "training code runs inside a trial only",
-        "Experiment": "pass its parts to tune.Tuner, or to tune.run",
-        "run_experiments": "call tune.run once for each",
-        "ProgressReporter": "show the progress from a tune.Callback",
-        "ResumeConfig": "Tuner.restore continues unfinished trials",
-        "create_searcher": "the schedulers adapt the hyperparameters",
-        "register_env": "environments are RLlib's",
+        "durable": "the storage_path may be the URL of a remote folder",
+        "DurableTrainable": "derive it from tune.Trainable; the storage_path may be a URL",
+        "Analysis": "use ExperimentAnalysis",
+        "function": "call sample_from",
     },
 )

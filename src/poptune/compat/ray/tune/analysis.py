@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from os import PathLike
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
-from poptune.arguments import reject_unknown_keywords
-from poptune.checkpoints import Checkpoint
-from poptune.compat.ray.tune.result_grid import Result, ResultGrid
+from poptune.arguments import nearest, reject_unknown_keywords
+from poptune.compat.ray._arguments import logger
+from poptune.compat.ray._checkpoint import Checkpoint
+from poptune.compat.ray.tune.result_grid import AnalysedTrial, Result, ResultGrid
+from poptune.errors import ConfigurationError, ExperimentError
+from poptune.nested import flatten
 from poptune.results.scores import Scope
 from poptune.types import Config, Mode
 
@@ -33,20 +36,16 @@ class ExperimentAnalysis:
         default_mode: Mode | None = None,
     ) -> None:
         source = experiment_checkpoint_path
-        grid = source if isinstance(source, ResultGrid) else ResultGrid.of(ResultGrid.from_path(source))
-        self._grid = grid
-        self.default_metric = default_metric or grid.metric
-        self.default_mode = default_mode or grid.mode
-
-    @property
-    def trials(self) -> list[Result]:
+        self.grid = source if isinstance(source, ResultGrid) else ResultGrid.of(ResultGrid.from_path(source))
+        self.default_metric = default_metric or self.grid.metric
+        self.default_mode = default_mode or self.grid.mode
+        self.trials = self.grid.trials
         """All trials."""
-        return [result for result in self._grid if isinstance(result, Result)]
 
     @property
     def experiment_path(self) -> str:
         """The experiment's folder."""
-        return self._grid.experiment_path
+        return self.grid.experiment_path
 
     def get_best_trial(
         self,
@@ -54,69 +53,114 @@ class ExperimentAnalysis:
         mode: Mode | None = None,
         scope: Scope = "last",
         filter_nan_and_inf: bool = True,
-    ) -> Result:
-        """Return the trial with the best score."""
-        best = self._grid.get_best_result(
-            metric or self.default_metric, mode or self.default_mode, scope, filter_nan_and_inf
-        )
-        assert isinstance(best, Result)
+    ) -> AnalysedTrial | None:
+        """Return the trial with the best score; None, with a line in the log, where there is no score."""
+        metric, mode = metric or self.default_metric, mode or self.default_mode
+        is_known = len(self.trials) == 1 or self._knows(metric)
+        try:
+            best = self.grid.get_best_result(metric, mode, scope, filter_nan_and_inf)
+        except ExperimentError as error:
+            logger.warning("There is no best trial: %s", error)
+            return None
+        except ConfigurationError as error:
+            if is_known or metric is None or mode is None:
+                raise
+            logger.warning("There is no best trial: %s", error)
+            return None
+        return next(trial for trial in self.trials if trial.trial_id == best.trial_id)
+
+    def _knows(self, metric: str | None) -> bool:
+        return any(metric in trial.metric_analysis for trial in self.trials)
+
+    def _best(self) -> AnalysedTrial:
+        best = self.best_trial
+        if best is None:
+            raise ExperimentError(
+                f"The best trial is needed, but there is none by metric={self.default_metric!r} and "
+                f"mode={self.default_mode!r}: name a metric that trials have reported as a finite number"
+            )
         return best
 
     def get_best_config(
         self, metric: str | None = None, mode: Mode | None = None, scope: Scope = "last"
-    ) -> Config:
-        """Return the config of the best trial."""
-        return self.get_best_trial(metric, mode, scope).config
+    ) -> Config | None:
+        """Return the config of the best trial, or None if there is none."""
+        best = self.get_best_trial(metric, mode, scope)
+        return None if best is None else best.config
 
     def get_best_logdir(
         self, metric: str | None = None, mode: Mode | None = None, scope: Scope = "last"
-    ) -> str:
-        """Return the folder of the best trial."""
-        return self.get_best_trial(metric, mode, scope).path
+    ) -> str | None:
+        """Return the folder of the best trial, or None if there is none."""
+        best = self.get_best_trial(metric, mode, scope)
+        return None if best is None else best.path
 
     def get_best_checkpoint(
-        self, trial: Result, metric: str | None = None, mode: Mode | None = None
+        self, trial: Result | str | PathLike[str], metric: str | None = None, mode: Mode | None = None
     ) -> Checkpoint | None:
-        """Return the best of a trial's checkpoints."""
+        """Return the best of a trial's checkpoints; a trial may be named by its folder."""
+        if not isinstance(trial, Result):
+            trial = self._trial_in(trial)
         return trial.get_best_checkpoint(metric or self.default_metric, mode or self.default_mode)
 
-    def get_last_checkpoint(self, trial: Result | None = None) -> Checkpoint | None:
-        """Return the newest checkpoint of a trial; by default of the best one."""
-        return (trial or self.best_trial).checkpoint
+    def _trial_in(self, folder: str | PathLike[str]) -> Result:
+        by_folder = {trial.path: trial for trial in self.trials}
+        if fspath(folder) not in by_folder:
+            raise ExperimentError(
+                f"A trial or its folder is needed, got {fspath(folder)!r}{nearest(fspath(folder), by_folder)}"
+            )
+        return by_folder[fspath(folder)]
 
-    def get_all_configs(self) -> dict[str, Config]:
-        """Return the configs by trial."""
-        return {trial.trial_id: trial.config for trial in self.trials}
+    def get_last_checkpoint(
+        self, trial: Result | None = None, metric: str = "training_iteration", mode: Mode = "max"
+    ) -> Checkpoint | None:
+        """Return the newest checkpoint of a trial; by default of the best one by a metric."""
+        chosen = trial or self.get_best_trial(metric, mode)
+        return None if chosen is None else chosen.checkpoint
+
+    def get_all_configs(self, prefix: bool = False) -> dict[str, Config]:
+        """Return the configs by trial; with ``prefix`` their keys as ``config/<key>``."""
+        return {
+            trial.trial_id: flatten(trial.config, "config/") if prefix else trial.config
+            for trial in self.trials
+        }
 
     @property
-    def best_trial(self) -> Result:
-        """The best trial."""
+    def best_trial(self) -> AnalysedTrial | None:
+        """The best trial, or None if there is none."""
         return self.get_best_trial()
 
     @property
-    def best_config(self) -> Config:
-        """The config of the best trial."""
-        return self.best_trial.config
+    def best_config(self) -> Config | None:
+        """The config of the best trial, or None if there is none."""
+        return self.get_best_config()
 
     @property
     def best_logdir(self) -> str:
         """The folder of the best trial."""
-        return self.best_trial.path
+        return self._best().path
 
     @property
     def best_result(self) -> dict[str, Any]:
         """The last result of the best trial."""
-        return self.best_trial.metrics
+        return self._best().metrics
+
+    @property
+    def best_result_df(self) -> pd.DataFrame:
+        """The last result of the best trial, as a frame of one row, indexed by its id."""
+        import pandas as pd  # noqa: PLC0415 - only frames need it
+
+        return pd.DataFrame.from_records([flatten(self.best_result)], index="trial_id")
 
     @property
     def best_checkpoint(self) -> Checkpoint | None:
         """The best checkpoint of the best trial."""
-        return self.get_best_checkpoint(self.best_trial)
+        return self.get_best_checkpoint(self._best())
 
     @property
     def best_dataframe(self) -> pd.DataFrame:
         """All results of the best trial."""
-        return self.best_trial.metrics_dataframe
+        return self._best().metrics_dataframe
 
     @property
     def results(self) -> dict[str, dict[str, Any]]:
@@ -134,5 +178,7 @@ class ExperimentAnalysis:
         return {trial.trial_id: trial.metrics_dataframe for trial in self.trials}
 
     def dataframe(self, metric: str | None = None, mode: Mode | None = None) -> pd.DataFrame:
-        """Return a row a trial: its last result, or its best one by a metric."""
-        return self._grid.get_dataframe(metric, mode)
+        """Return a row a trial: its last result; with a metric and a mode, its best one by these."""
+        if metric is not None and mode is None:
+            metric = None
+        return self.grid.get_dataframe(metric, mode)

@@ -1,25 +1,123 @@
-"""``ray.tune.experiment``: a trial, as the functions see it that make its name."""
+"""``ray.tune.experiment``: a trial, as functions that make its name, callbacks and analyses see it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
+from poptune.callbacks import CallbackTrial
+from poptune.compat.ray._checkpoint import Checkpoint, of_native
 from poptune.core.events import TrialSpec
-from poptune.types import Config
+from poptune.search_space import trial_tag
+from poptune.storage import open_store
+from poptune.types import Config, TrialId, TrialStatus
+
+Path = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Trial:
-    """A trial before it has trained."""
+    """A trial by Ray's names. It prints as its name; two are equal if they are the same trial."""
 
-    trial_id: str
-    trainable_name: str
-    experiment_tag: str
-    config: Config
+    PENDING: ClassVar = TrialStatus.PENDING
+    RUNNING: ClassVar = TrialStatus.RUNNING
+    PAUSED: ClassVar = TrialStatus.PAUSED
+    TERMINATED: ClassVar = TrialStatus.TERMINATED
+    ERROR: ClassVar = TrialStatus.ERROR
+
+    @property
+    @abstractmethod
+    def _spec(self) -> TrialSpec: ...
+
+    @property
+    @abstractmethod
+    def trainable_name(self) -> str:
+        """What is trained."""
+
+    @property
+    def trial_id(self) -> TrialId:
+        """The id, such as ``69158_00000``."""
+        return self._spec.id
+
+    @property
+    def experiment_tag(self) -> str:
+        """The trial's index and what was sampled for it."""
+        return self._spec.tag
+
+    @property
+    def evaluated_params(self) -> dict[str, Any]:
+        """What was sampled for the trial, by paths such as ``optimizer/lr``."""
+        return evaluated_params(self._spec.tag, self._spec.config)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Trial) and other.trial_id == self.trial_id
+
+    def __hash__(self) -> int:
+        return hash(self.trial_id)
 
     def __str__(self) -> str:
-        return f"{self.trainable_name}_{self.trial_id}"
+        return self._spec.name
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class NewTrial(Trial):
+    """A trial before it has trained."""
+
+    spec: TrialSpec
+
+    @property
+    def _spec(self) -> TrialSpec:
+        return self.spec
+
+    @property
+    def trainable_name(self) -> str:
+        return self.spec.name.removesuffix(f"_{self.spec.id}")
+
+    @property
+    def config(self) -> Config:
+        """The config that it begins with."""
+        return self.spec.config
+
+    @property
+    def status(self) -> TrialStatus:
+        """It has not begun."""
+        return TrialStatus.PENDING
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SeenTrial(Trial, CallbackTrial):
+    """A trial as callbacks see it."""
+
+    @property
+    def _spec(self) -> TrialSpec:
+        return self._trial.spec
+
+    @property
+    def trainable_name(self) -> str:
+        return self._trainable
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """The newest checkpoint of its present state."""
+        ref = self._trial.checkpoint
+        if ref is None:
+            return None
+        store = open_store(self._layout.root, "")
+        return of_native(store.open(ref.path, checkpoint_id=ref.id, trusted=True))
+
+    @property
+    def logdir(self) -> str:
+        """Its folder."""
+        return self.local_path
+
+    def is_finished(self) -> bool:
+        """Return whether it trains no further."""
+        return not self.status.is_live
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,5 +127,44 @@ class NameCreator:
     create: Callable[[Trial], str]
 
     def __call__(self, spec: TrialSpec) -> str:
-        trainable = spec.name.removesuffix(f"_{spec.id}")
-        return self.create(Trial(spec.id, trainable, spec.tag, spec.config))
+        return self.create(NewTrial(spec))
+
+
+def evaluated_params(tag: str, config: Config) -> dict[str, Any]:
+    """Return what a trial's tag says was sampled, with the values that its first config has.
+
+    Example:
+        >>> evaluated_params("0_lr=0.1000", {"optimizer": {"lr": 0.1}, "width": 64})
+        {'optimizer/lr': 0.1}
+    """
+    found: dict[str, Any] = {}
+    for part in filter(None, tag.partition("_")[2].split(",")):
+        name, _, shown = part.partition("=")
+        for path, value in _values(config):
+            key = "/".join(path)
+            if key not in found and name in _names(path) and _shown(path, value) == shown:
+                found[key] = value
+                break
+    return found
+
+
+def _values(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    if path:
+        yield path, value
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _values(inner, (*path, str(key)))
+    elif isinstance(value, list | tuple):
+        for place, inner in enumerate(value):
+            yield from _values(inner, (*path, str(place)))
+
+
+def _names(path: Path) -> set[str]:
+    """What a tag may call the value at a path."""
+    dotted = ".".join(path)
+    return {re.sub(r"[^\w.+-]", "_", name) for name in (dotted, dotted.rpartition(".")[2])}
+
+
+def _shown(path: Path, value: Any) -> str:
+    """How a tag shows a value."""
+    return trial_tag(0, {".".join(path): value}).partition("=")[2]

@@ -4,19 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
-from poptune.callbacks import Callback, CallbackTrial
-from poptune.compat.ray._arguments import logger, refuse_names
+from poptune.callbacks import CallbackTrial
+from poptune.compat.ray._arguments import logger as log
+from poptune.compat.ray._missing import refuse_names
+from poptune.compat.ray.tune.callback import Callback
 from poptune.loggers import tensorboard
 
-__all__ = ["CSVLoggerCallback", "JsonLoggerCallback", "LoggerCallback", "TBXLoggerCallback"]
+__all__ = [
+    "DEFAULT_LOGGERS",
+    "CSVLoggerCallback",
+    "JsonLoggerCallback",
+    "LoggerCallback",
+    "TBXLoggerCallback",
+]
 
 __getattr__ = refuse_names(
     __name__,
     {
         **dict.fromkeys(
-            ("Logger", "UnifiedLogger", "DEFAULT_LOGGERS"), "derive a class from tune.logger.LoggerCallback"
+            (
+                "Logger",
+                "UnifiedLogger",
+                "NoopLogger",
+                "JsonLogger",
+                "CSVLogger",
+                "TBXLogger",
+                "LegacyLoggerCallback",
+            ),
+            "derive a class from tune.logger.LoggerCallback",
         ),
-        "pretty_print": "print the result",
     },
 )
 
@@ -81,14 +97,14 @@ class JsonLoggerCallback(LoggerCallback):
     """Accepted; ``result.json`` and ``params.json`` are always written."""
 
     def __init__(self) -> None:
-        logger.info("JsonLoggerCallback adds nothing: result.json and params.json are always written")
+        log.info("JsonLoggerCallback adds nothing: result.json and params.json are always written")
 
 
 class CSVLoggerCallback(LoggerCallback):
     """Accepted; ``progress.csv`` is always written."""
 
     def __init__(self) -> None:
-        logger.info("CSVLoggerCallback adds nothing: progress.csv is always written")
+        log.info("CSVLoggerCallback adds nothing: progress.csv is always written")
 
 
 class TBXLoggerCallback(LoggerCallback):
@@ -96,6 +112,10 @@ class TBXLoggerCallback(LoggerCallback):
 
     def __init__(self) -> None:
         if tensorboard.is_installed():
-            logger.info("TBXLoggerCallback adds nothing: event files are always written")
+            log.info("TBXLoggerCallback adds nothing: event files are always written")
         else:
-            logger.warning('TBXLoggerCallback writes nothing: run pip install "poptune[tensorboard]"')
+            log.warning('TBXLoggerCallback writes nothing: run pip install "poptune[tensorboard]"')
+
+
+DEFAULT_LOGGERS = (JsonLoggerCallback, CSVLoggerCallback, TBXLoggerCallback)
+"""What is written in any case."""

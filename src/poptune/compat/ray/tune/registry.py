@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from poptune.arguments import nearest
-from poptune.compat.ray._arguments import refuse_names
+from poptune.compat.ray.tune.function_form import as_ray_calls_it
 from poptune.errors import ConfigurationError
-from poptune.runtime.trainable import Prepared
-
-__getattr__ = refuse_names(__name__, {"register_env": "environments are RLlib's"})
+from poptune.runtime.trainable import Prepared, prepare
 
 Trainable = Callable[..., Any] | Prepared
 _registered: dict[str, Trainable] = {}
@@ -22,27 +21,51 @@ _PASSED_BY_RAY_1 = {
 
 
 def register_trainable(name: str, trainable: Trainable) -> None:
-    """Have ``Tuner`` and ``run`` know a trainable by a name."""
+    """Have ``Tuner`` and ``run`` know a trainable by a name.
+
+    Raises:
+        TypeError: It is neither a function nor a subclass of ``Trainable``.
+    """
+    try:
+        prepare(trainable)
+    except ConfigurationError as error:
+        raise TypeError(f"{name!r} cannot be registered: {error}") from error
     _registered[name] = trainable
 
 
-def find_trainable(trainable: Trainable | str | None) -> Trainable:
-    """Return what is to be trained.
+def get_trainable_cls(trainable_name: str) -> Trainable:
+    """Return what was registered under a name.
+
+    Raises:
+        ConfigurationError: Nobody has registered it.
+    """
+    if trainable_name not in _registered:
+        raise ConfigurationError(
+            f"The trainable must be a function, a class or a registered name, got {trainable_name!r}"
+            f"{nearest(trainable_name, _registered)}"
+        )
+    return _registered[trainable_name]
+
+
+def find_trainable(trainable: Trainable | str | None) -> Prepared:
+    """Return what is to be trained; a function so that what it returns or yields is a result, too.
 
     Raises:
         ConfigurationError: Nobody registered this name, or the code awaits what Ray gave it before 2022.
     """
+    called = None
     if isinstance(trainable, str):
-        if trainable not in _registered:
-            raise ConfigurationError(
-                f"The trainable must be a function, a class or a registered name, got {trainable!r}"
-                f"{nearest(trainable, _registered)}"
-            )
-        trainable = _registered[trainable]
+        called, trainable = trainable, get_trainable_cls(trainable)
     if trainable is None:
         raise ConfigurationError("A Tuner needs a trainable, got None: pass a function or a tune.Trainable")
-    _check_era(trainable.trainable if isinstance(trainable, Prepared) else trainable)
-    return trainable
+    prepared = prepare(trainable)
+    _check_era(prepared.code)
+    code: Any = prepared.trainable
+    if not prepared.is_class:
+        return replace(prepared, trainable=as_ray_calls_it(code, called=called))
+    if called is None or called == code.__name__:
+        return prepared
+    return replace(prepared, trainable=type(called, (code,), {"__module__": code.__module__}))
 
 
 def _check_era(code: Callable[..., Any]) -> None:

@@ -9,10 +9,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from poptune import Callback, Stopper
+from poptune import Callback
 from poptune.arguments import nearest
 from poptune.compat.ray._arguments import refuse
 from poptune.compat.ray.air.config import CheckpointConfig, FailureConfig, RunConfig
+from poptune.compat.ray.air.stopping import Stop
 from poptune.compat.ray.tune.analysis import ExperimentAnalysis
 from poptune.compat.ray.tune.error import TuneError
 from poptune.compat.ray.tune.experiment import Trial
@@ -26,7 +27,7 @@ from poptune.compat.ray.tune.tune_config import TuneConfig
 from poptune.compat.ray.tune.tuner import Tuner
 from poptune.core.scheduler import Scheduler
 from poptune.errors import ConfigurationError
-from poptune.stoppers import StopFunction
+from poptune.loggers import LogFiles
 from poptune.types import Mode
 
 _OF_ANOTHER_ERA = {
@@ -49,7 +50,7 @@ def run(
     name: str | None = None,
     metric: str | None = None,
     mode: Mode | None = None,
-    stop: Mapping[str, float] | StopFunction | Stopper | None = None,
+    stop: Stop | Sequence[Stop] | None = None,
     time_budget_s: float | timedelta | None = None,
     config: Mapping[str, Any] | None = None,
     resources_per_trial: object = None,
@@ -65,7 +66,7 @@ def run(
     checkpoint_at_end: bool | None = None,
     verbose: int | None = None,
     progress_reporter: CLIReporter | None = None,
-    log_to_file: bool = False,
+    log_to_file: LogFiles = False,
     trial_name_creator: Callable[[Trial], str] | None = None,
     trial_dirname_creator: Callable[[Trial], str] | None = None,
     chdir_to_trial_dir: bool = True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -55,7 +56,7 @@ class TuneConfig:
         return poptune.TuneConfig(
             metric=self.metric,
             mode=self.mode,
-            scheduler=FIFOScheduler() if self.scheduler is None else self.scheduler,
+            scheduler=_default_scheduler() if self.scheduler is None else self.scheduler,
             num_samples=self.num_samples,
             max_concurrent_trials=self.max_concurrent_trials or search.max_concurrent or None,
             time_budget_s=budget.total_seconds() if isinstance(budget, timedelta) else budget,
@@ -65,6 +66,11 @@ class TuneConfig:
             trial_name_creator=self.trial_name_creator and NameCreator(self.trial_name_creator),
             trial_dirname_creator=self.trial_dirname_creator and NameCreator(self.trial_dirname_creator),
         )
+
+
+def _default_scheduler() -> FIFOScheduler:
+    """Every trial to its end, with the check of the metric that Ray knows to turn off by a variable."""
+    return FIFOScheduler(require_attrs=os.environ.get("TUNE_DISABLE_STRICT_METRIC_CHECKING", "0") != "1")
 
 
 def _plain_search(search: object) -> BasicVariantGenerator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ from poptune.compat.ray._arguments import refuse
 from poptune.compat.ray.air.config import RunConfig
 from poptune.compat.ray.tune.registry import Trainable, find_trainable
 from poptune.compat.ray.tune.result_grid import ResultGrid
+from poptune.compat.ray.tune.search.variant_generator import native_space
+from poptune.compat.ray.tune.trainable import with_requested_resources
 from poptune.compat.ray.tune.tune_config import TuneConfig
 from poptune.errors import ConfigurationError
 from poptune.layout import Layout
+from poptune.runtime.trainable import Prepared
 
 
 @reject_unknown_keywords
@@ -31,10 +35,14 @@ class Tuner(poptune.Tuner):
         run_config: RunConfig | poptune.RunConfig | None = None,
     ) -> None:
         tune, run = tune_config or TuneConfig(), run_config or RunConfig()
+        space = native_space(param_space)
+        prepared = find_trainable(trainable)
+        if isinstance(run, RunConfig):
+            _check_checkpoints(prepared, run)
         super().__init__(
-            find_trainable(trainable),
-            param_space=param_space,
-            tune_config=tune.to_native() if isinstance(tune, TuneConfig) else tune,
+            with_requested_resources(prepared, space),
+            param_space=space,
+            tune_config=_seeded(tune.to_native()) if isinstance(tune, TuneConfig) else tune,
             run_config=run.to_native() if isinstance(run, RunConfig) else run,
         )
 
@@ -87,3 +95,25 @@ class Tuner(poptune.Tuner):
     def get_results(self) -> ResultGrid:
         """Return the results so far of an experiment that was restored or run."""
         return ResultGrid.of(super().get_results())
+
+
+def _check_checkpoints(prepared: Prepared, run: RunConfig) -> None:
+    """Raise ``ConfigurationError`` for a wish for checkpoints that a function could not follow."""
+    wishes = run.checkpoint_config
+    if prepared.is_class or wishes is None:
+        return
+    for name in ("checkpoint_frequency", "checkpoint_at_end"):
+        if getattr(wishes, name):
+            raise ConfigurationError(
+                f"CheckpointConfig({name}={getattr(wishes, name)!r}) is for classes, but {prepared.name} is "
+                "a function, which saves when it says so: call tune.report(metrics, checkpoint=...)"
+            )
+
+
+def _seeded(config: poptune.TuneConfig) -> poptune.TuneConfig:
+    """Return a config whose seed, unless it has one, follows from ``numpy.random.seed``, as in Ray."""
+    import numpy as np  # noqa: PLC0415 - to import the mirror takes no numpy
+
+    if config.seed is not None:
+        return config
+    return replace(config, seed=int(np.random.randint(2**31 - 1)))

@@ -21,6 +21,9 @@ class PlacementGroupFactory:
     bundles: Sequence[Resources]
     strategy: str = "PACK"
 
+    def __hash__(self) -> int:
+        return hash((self.strategy, *(frozenset(bundle.items()) for bundle in self.bundles)))
+
     def __post_init__(self) -> None:
         if len([bundle for bundle in self.bundles if bundle]) != 1:
             raise ConfigurationError(

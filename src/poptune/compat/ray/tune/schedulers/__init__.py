@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from poptune.arguments import nearest
-from poptune.compat.ray._arguments import refuse_modules, refuse_names
+from poptune.compat.ray._missing import refuse_names
 from poptune.compat.ray.tune.schedulers.async_hyperband import ASHAScheduler, AsyncHyperBandScheduler
 from poptune.compat.ray.tune.schedulers.median_stopping_rule import MedianStoppingRule
 from poptune.compat.ray.tune.schedulers.pbt import PopulationBasedTraining, PopulationBasedTrainingReplay
@@ -23,19 +23,7 @@ __all__ = [
     "create_scheduler",
 ]
 
-_USE_ASHA = "use ASHAScheduler"
-__getattr__ = refuse_names(
-    __name__,
-    {
-        "HyperBandScheduler": _USE_ASHA,
-        "HyperBandForBOHB": _USE_ASHA,
-        "PB2": "use PopulationBasedTraining",
-        "ResourceChangingScheduler": "the resources of a trial do not change",
-        "TrialScheduler": "an algorithm of one's own is a poptune.core.scheduler.Scheduler",
-    },
-)
-refuse_modules(__name__, {"pb2": ("PB2",)}, "use PopulationBasedTraining")
-refuse_modules(__name__, {"hyperband": ("HyperBandScheduler",), "hb_bohb": ("HyperBandForBOHB",)}, _USE_ASHA)
+__getattr__ = refuse_names(__name__, {})
 
 _BY_NAME: dict[str, Any] = {
     "fifo": FIFOScheduler,

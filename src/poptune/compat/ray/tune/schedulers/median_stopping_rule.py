@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from poptune import schedulers
 from poptune.arguments import reject_unknown_keywords
+from poptune.compat.ray.tune.schedulers.hooks import WithoutRaysHooks
 from poptune.errors import ConfigurationError
 
 
 @reject_unknown_keywords
 @dataclass(frozen=True)
-class MedianStoppingRule(schedulers.MedianStoppingRule):
+class MedianStoppingRule(WithoutRaysHooks, schedulers.MedianStoppingRule):
     """As :class:`poptune.schedulers.MedianStoppingRule`.
 
     Raises:

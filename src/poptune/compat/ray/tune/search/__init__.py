@@ -1,6 +1,6 @@
 """``ray.tune.search``: configs are drawn from the search space; schedulers adapt them afterwards."""
 
-from poptune.compat.ray._arguments import refuse_modules, refuse_names
+from poptune.compat.ray._missing import refuse_names
 from poptune.compat.ray.tune.search.basic_variant import BasicVariantGenerator
 from poptune.compat.ray.tune.search.sample import grid_search
 
@@ -14,18 +14,4 @@ __getattr__ = refuse_names(
         "Repeater": "set num_samples in the TuneConfig",
         **dict.fromkeys(("SearchAlgorithm", "Searcher", "SearchGenerator", "create_searcher"), _NO_SEARCH),
     },
-)
-refuse_modules(
-    __name__,
-    {
-        "ax": ("AxSearch",),
-        "bayesopt": ("BayesOptSearch",),
-        "bohb": ("TuneBOHB",),
-        "hebo": ("HEBOSearch",),
-        "hyperopt": ("HyperOptSearch",),
-        "nevergrad": ("NevergradSearch",),
-        "optuna": ("OptunaSearch",),
-        "zoopt": ("ZOOptSearch",),
-    },
-    _NO_SEARCH,
 )

@@ -202,4 +202,5 @@ def test_totals_may_measure_progress_and_be_the_metric(inline):
 
 def test_the_check_of_the_metric_is_turned_off_by_rays_variable(fit, monkeypatch):
     monkeypatch.setenv("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
-    assert fit(tune_config=tune.TuneConfig(metric="acc", mode="max")).num_errors == 0
+    with pytest.warns(poptune.PoptuneWarning, match="The first result lacks 'acc'"):
+        assert fit(tune_config=tune.TuneConfig(metric="acc", mode="max")).num_errors == 0

@@ -77,12 +77,12 @@ def test_who_has_reached_the_new_stop_already_or_was_ended_by_the_scheduler_stay
 
 
 def test_with_nothing_to_do_fit_says_so_and_how_there_would_be(tmp_path):
-    fit(tmp_path, stop=2)
+    fit(tmp_path, stop=3)
     tuner = tune.Tuner.restore(tmp_path / "run")
     with pytest.warns(tune.PoptuneWarning, match=r"has ended, so there is nothing to train.*stop=\{\.\.\.\}"):
         assert len(tuner.fit()) == 4
     with pytest.warns(tune.PoptuneWarning, match="nothing to train"):
-        tune.Tuner.restore(tmp_path / "run", stop={"training_iteration": 2}).fit()
+        tune.Tuner.restore(tmp_path / "run", stop={"training_iteration": 3}).fit()
 
 
 def test_a_second_fit_says_that_it_returns_old_results(tmp_path):
@@ -169,7 +169,7 @@ def test_a_budget_that_was_spent_is_renewed(tmp_path):
 
 
 def test_a_scheduler_of_another_kind_is_refused(tmp_path):
-    fit(tmp_path, stop=2)
+    fit(tmp_path, stop=3)
     with pytest.raises(tune.ConfigurationError, match="begun with, PopulationBasedTraining, got a Async"):
         tune.Tuner.restore(tmp_path / "run", scheduler=ASHAScheduler())
 
@@ -312,7 +312,7 @@ def test_fresh_references_take_the_places_of_those_that_are_gone(tmp_path):
 
 
 def test_a_param_space_without_references_changes_nothing_and_says_so(tmp_path):
-    fit(tmp_path, stop=2)
+    fit(tmp_path, stop=3)
     with pytest.warns(tune.PoptuneWarning, match="configs already"):
         tune.Tuner.restore(tmp_path / "run", param_space={"lr": tune.uniform(5, 6)})
     tune.Tuner.restore(tmp_path / "run", param_space={"lr": tune.uniform(0, 1)})

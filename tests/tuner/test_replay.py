@@ -173,7 +173,7 @@ def test_values_that_a_policy_only_names_are_taken_from_the_param_space(path_of_
             results = run(tmp_path, replay, name=f"r{number}", trainable=applied, space=own)
         assert results.num_errors == 0
         assert same(results[0].config, {**own, "lr": results[0].config["lr"]})
-        assert tune.Tuner.restore(results.experiment_path).fit().num_errors == 0
+        assert tune.Tuner.restore(results.experiment_path).get_results().num_errors == 0
 
 
 def test_only_what_the_policy_has_itself_is_said_to_be_overridden(path_of_own, own, tmp_path):

@@ -95,7 +95,7 @@ def test_a_run_with_options_of_any_kind_is_verified_and_each_move_is_to_a_neighb
     )
     assert results.num_errors == 0
     assert str(tune.verify(results.experiment_path)).splitlines()[1].endswith(": 0 differences")
-    restored = tune.Tuner.restore(results.experiment_path).fit()
+    restored = tune.Tuner.restore(results.experiment_path).get_results()
     for result in (*results, *restored):
         places = [index_of(config["option"], options) for _, config in result.schedule.changes]
         assert None not in places
@@ -239,7 +239,7 @@ def test_an_explore_function_that_changes_its_config_in_place_changes_that_one(t
     mine = {"rank": tune.grid_search([0, 1, 2, 3]), "array": np.zeros(2), "args": argparse.Namespace(lr=1.0)}
     before = copied(mine)
     results = fit(tmp_path, mine, trainable=telling, samples=1, custom_explore_fn=explore)
-    restored = tune.Tuner.restore(results.experiment_path).fit()
+    restored = tune.Tuner.restore(results.experiment_path).get_results()
     assert results[3].metrics["told"] == "[0. 0.] 1.0", "the best copies nobody"
     for result in (*results, *restored):
         assert result.metrics["told"] == f"{result.config['array']} {result.config['args'].lr}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import poptune
 from poptune import Callback, CheckpointConfig
@@ -28,9 +28,7 @@ DEFAULT_STORAGE_PATH = "~/ray_results"
 @reject_unknown_keywords
 @dataclass(frozen=True, kw_only=True)
 class FailureConfig(poptune.FailureConfig):
-    """As :class:`poptune.FailureConfig`; where all trials fail, their results are returned all the same."""
-
-    on_all_failed: Literal["raise", "return"] = "return"
+    """As :class:`poptune.FailureConfig`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

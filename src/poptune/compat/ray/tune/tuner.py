@@ -43,7 +43,7 @@ class Tuner(poptune.Tuner):
             with_requested_resources(prepared, space),
             param_space=space,
             tune_config=_seeded(tune.to_native()) if isinstance(tune, TuneConfig) else tune,
-            run_config=run.to_native() if isinstance(run, RunConfig) else run,
+            run_config=_returning(run.to_native() if isinstance(run, RunConfig) else run),
         )
 
     @classmethod
@@ -117,3 +117,8 @@ def _seeded(config: poptune.TuneConfig) -> poptune.TuneConfig:
     if config.seed is not None:
         return config
     return replace(config, seed=int(np.random.randint(2**31 - 1)))
+
+
+def _returning(run: poptune.RunConfig) -> poptune.RunConfig:
+    """Have the results returned also where all trials failed, as Ray does."""
+    return replace(run, failure_config=replace(run.failure_config, on_all_failed="return"))

@@ -472,7 +472,7 @@ def climb(config):
     here = pathlib.Path(config["here"])
     (here / f"pid-{os.getpid()}").touch()
     (here / f"pid-{os.getppid()}").touch()
-    height = 0
+    height = 0 * int(config["lr"])
     if checkpoint := tune.get_checkpoint():
         height = checkpoint.to_dict()["height"]
     while True:

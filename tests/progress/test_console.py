@@ -136,7 +136,7 @@ def test_a_failure_is_told_with_the_last_line_of_its_error(four: Any, clock: Any
         progress.observe(four.fail(0, "Traceback\n  line\nValueError: [boom]"), four.population)
         progress.tick(four.experiment)
         drawn = terminal.take()
-    assert "ValueError: [boom] (all of it: results[0].error)" in " ".join(drawn.split())
+    assert "trial 0 failed at iteration 0: ValueError: [boom]" in " ".join(drawn.split())
     assert "1 error" in drawn
 
 

@@ -203,7 +203,7 @@ def test_a_trial_that_ended_is_done_wherever_it_stood(four: Any) -> None:
 
 
 def texts(world: Any, events: Any) -> list[str]:
-    return [news.text for news in news_of(events, world.population, world.facts)]
+    return [news.text for news in news_of(events, world.population, world.facts, set())]
 
 
 def test_the_beginning_names_trials_slots_and_folder(four: Any) -> None:
@@ -239,9 +239,7 @@ def test_an_exploit_under_mode_min_shows_what_the_user_reported(world: Any) -> N
 
 def test_a_trial_that_failed_for_good_is_told_with_the_last_line_and_the_place_of_the_rest(four: Any) -> None:
     events = four.fail(0, 'Traceback:\n  File "x"\nValueError: [red]boom\n')
-    assert texts(four, events) == [
-        "trial 0 failed at iteration 0: ValueError: [red]boom (all of it: results[0].error)"
-    ]
+    assert texts(four, events) == ["trial 0 failed at iteration 0: ValueError: [red]boom"]
 
 
 def test_a_trial_that_is_retried_is_told_so(world: Any, by_index: Any) -> None:
@@ -265,6 +263,7 @@ def test_the_last_words_sum_up_and_say_how_to_continue(four: Any, by_index: Any)
     assert [news.text for news in words] == [
         "pbt_mnist: 4 trials, no exploits, 1 error, 3:21. Results: /results/pbt_mnist",
         "Best: trial 1, score 0.104 at iteration 4, lr 0.2",
-        "The errors of trials are in results.errors.",
+        "Failed: trial 0: gone",
+        "The whole errors are in error.txt in the trials' folders.",
         HINT,
     ]

@@ -115,7 +115,8 @@ def test_an_outage_while_it_runs_costs_nothing_but_a_later_upload(server, bucket
         for height in range(1, 9):
             time.sleep(0.1)
             tune.report(
-                {"height": height}, checkpoint=tune.Checkpoint.from_dict({"height": height, "step": 1})
+                {"height": height + 0 * config["lr"]},
+                checkpoint=tune.Checkpoint.from_dict({"height": height, "step": 1}),
             )
 
     def outage(method, path):

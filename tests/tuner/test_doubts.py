@@ -103,7 +103,7 @@ def test_other_schedulers_leave_no_doubts() -> None:
 def test_a_tuner_tells_its_doubts_before_anything_starts(tmp_path, run) -> None:
     def tuner(**changes: Any) -> tune.Tuner:
         return tune.Tuner(
-            lambda config: None,
+            lambda config: config["lr"],
             tune_config=tune.TuneConfig(num_samples=4, scheduler=pbt(**changes)),
             run_config=tune.RunConfig(storage_path=tmp_path, executor="inline", **run),
         )

@@ -176,7 +176,7 @@ def test_a_result_that_cannot_be_used_is_an_error_of_that_trial_alone(tmp_path, 
         tune.report(row if config["lr"] == 0.1 else {"score": 2.0, "epoch": 3})
 
     scheduler = PopulationBasedTraining(
-        time_attr="epoch", perturbation_interval=100, hyperparam_mutations={"lr": tune.uniform(0, 1)}
+        time_attr="epoch", perturbation_interval=3, hyperparam_mutations={"lr": tune.uniform(0, 1)}
     )
     results = run(tmp_path, train, trials=2, scheduler=scheduler)
     (error,) = results.errors

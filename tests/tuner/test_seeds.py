@@ -13,7 +13,7 @@ from poptune.schedulers import PopulationBasedTraining
 
 
 def climb(config):
-    context, height, step = tune.get_context(), 0.0, 0
+    context, height, step = tune.get_context(), 0.0 * config["batch"], 0
     rng = context.rng()
     if checkpoint := tune.get_checkpoint():
         height, step = checkpoint.to_dict()["height"], checkpoint.to_dict()["step"]

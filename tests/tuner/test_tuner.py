@@ -69,12 +69,12 @@ def test_the_same_seed_gives_the_same_run(tmp_path):
 
 def test_each_trial_has_a_seed_of_its_own_that_comes_back_with_the_run(tmp_path):
     def note(config):
-        tune.report({"height": 0.0, "seed": tune.get_context().seed})
+        tune.report({"height": 0.0 * config["lr"], "seed": tune.get_context().seed})
 
     one, two = (
         [
             result.metrics["seed"]
-            for result in tuner(tmp_path, note, scheduler=pbt(), run={"name": name}).fit()
+            for result in tuner(tmp_path, note, scheduler=FIFOScheduler(), run={"name": name}).fit()
         ]
         for name in ("one", "two")
     )
@@ -179,12 +179,12 @@ def test_names_of_trials_and_folders_can_be_made_by_the_user(tmp_path):
 
     def note(config):
         names.append(tune.get_context().get_trial_name())
-        tune.report({"height": 0.0})
+        tune.report({"height": 0.0 * config["lr"]})
 
     results = tuner(
         tmp_path,
         note,
-        scheduler=pbt(),
+        scheduler=FIFOScheduler(),
         trial_name_creator=lambda spec: f"t{spec.index}",
         trial_dirname_creator=lambda spec: f"folder{spec.index}",
     ).fit()
@@ -215,7 +215,7 @@ def test_only_the_chosen_files_of_results_are_written(tmp_path, loggers):
 
 
 def test_points_to_evaluate_are_the_first_trials(tmp_path):
-    results = tuner(tmp_path, scheduler=pbt(), points_to_evaluate=[{"lr": 0.125}], stop=1).fit()
+    results = tuner(tmp_path, scheduler=FIFOScheduler(), points_to_evaluate=[{"lr": 0.125}], stop=1).fit()
     assert results[0].config == {"lr": 0.125}
     assert len(results) == 4
 

@@ -39,9 +39,10 @@ class Tanh:
 
 def train(config):
     step = tune.get_checkpoint().to_dict()["step"] if tune.get_checkpoint() else 0
+    used = dict(config)
     while step < 12:
         step += 1
-        tune.report({"acc": config["lr"] * step}, checkpoint=tune.Checkpoint.from_dict({"step": step}))
+        tune.report({"acc": used["lr"] * step}, checkpoint=tune.Checkpoint.from_dict({"step": step}))
 
 
 def fit(path, space, *, trainable=train, samples=6, seed=5, callbacks=(), tuned=None, **scheduler):

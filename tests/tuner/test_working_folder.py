@@ -96,6 +96,7 @@ def test_what_the_user_has_left_survives_a_restore(tmp_path):
         folder.mkdir(exist_ok=True)
         tune.Checkpoint.from_dict({"mine": 1}).to_directory(folder)
         for step in range(1, 4):
+            assert config["lr"]
             tune.report({"acc": step}, checkpoint=tune.Checkpoint.from_dict({"step": step}))
 
     class Interrupting(tune.Callback):

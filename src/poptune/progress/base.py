@@ -73,6 +73,7 @@ class Watcher(ABC):
         self._population = Population()
         self._share_at_start: float | None = None
         self._is_open = False
+        self._known_failures: set[tuple[str, str]] = set()
 
     @abstractmethod
     def pace(self, elapsed_s: float) -> tuple[float, float]:
@@ -122,7 +123,7 @@ class Watcher(ABC):
     def observe(self, events: Sequence[Event], population: Population) -> None:
         """Say what is worth a line, and draw soon."""
         self._population = population
-        for news in news_of(events, population, self.facts):
+        for news in news_of(events, population, self.facts, self._known_failures):
             self.say(news)
         self._due_s = min(self._due_s, self._soonest_s)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from poptune.core.events import Created, Event, Failed, Planned, PopulationStopped, Resumed
+from poptune.core.mistakes import alike, kind_of, last_line, place_of, told
 from poptune.core.population import Population, Trial
 from poptune.core.scheduler import Decision, Load
 from poptune.progress.facts import RunFacts
@@ -16,6 +17,7 @@ from poptune.progress.view import best_trial, metric_text, standing
 from poptune.types import TrialStatus
 
 _LONGEST_ERROR = 300
+_MOST_CAUSES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,17 @@ class News:
     text: str
 
 
-def news_of(events: Sequence[Event], population: Population, facts: RunFacts) -> Iterator[News]:
-    """Give a line for each event that is worth one."""
+def news_of(
+    events: Sequence[Event], population: Population, facts: RunFacts, known: set[tuple[str, str]]
+) -> Iterator[News]:
+    """Give a line for each event that is worth one.
+
+    Args:
+        events: What has happened.
+        population: As it is after that.
+        facts: What is known of the run.
+        known: The causes of failures that were told already, to which those of today are added.
+    """
     for event in events:
         match event:
             case Created() | Resumed():
@@ -37,7 +48,10 @@ def news_of(events: Sequence[Event], population: Population, facts: RunFacts) ->
                     if isinstance(decision.source, Load):
                         yield News("exploit", _exploit(decision, population, facts))
             case Failed(trial=trial, error=error, damaged=""):
-                yield News("failure", _failure(population[trial], error))
+                cause = (place_of(error), kind_of(error))
+                if cause not in known or population[trial].status is not TrialStatus.ERROR:
+                    yield News("failure", _failure(population[trial], error))
+                known.add(cause)
             case PopulationStopped(reason=reason):
                 yield News("experiment", f"{facts.name} ends: {reason}")
             case _:
@@ -58,8 +72,12 @@ def last_words(
     )
     if best := best_trial(population):
         yield News("experiment", f"Best: trial {best.index}, {standing(best, facts)}")
+    groups = alike(trials)
+    for group in groups[:_MOST_CAUSES]:
+        yield News("failure", cut(f"Failed: {told(group)}", _LONGEST_ERROR))
     if failed:
-        yield News("failure", "The errors of trials are in results.errors.")
+        more = f"{len(groups) - _MOST_CAUSES} more causes, and " * (len(groups) > _MOST_CAUSES)
+        yield News("failure", f"The {more}whole errors are in error.txt in the trials' folders.")
     if not completed:
         yield News(
             "experiment",
@@ -105,11 +123,10 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any], facts: RunFacts) ->
 
 
 def _failure(trial: Trial, error: str) -> str:
-    lines = [line for line in error.splitlines() if line.strip()]
-    last = cut(lines[-1] if lines else "no reason is known", _LONGEST_ERROR)
+    place = place_of(error)
+    last = (f"{place}: " if place else "") + cut(last_line(error) or "no reason is known", _LONGEST_ERROR)
     if trial.status is TrialStatus.ERROR:
-        whole = f" (all of it: results[{trial.index}].error)" if len(lines) > 1 else ""
-        return f"trial {trial.index} failed at iteration {trial.iteration}: {last}{whole}"
+        return f"trial {trial.index} failed at iteration {trial.iteration}: {last}"
     return (
         f"trial {trial.index} failed for the {_ordinal(trial.failures)} time and goes on from iteration "
         f"{trial.iteration}: {last}"

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from poptune.core.mistakes import alike, told
 from poptune.core.population import Trial
 from poptune.nested import flatten, number_at
 from poptune.results.recording import Recording
@@ -41,7 +42,8 @@ def summary(recording: Recording) -> str:
         for trial in best_first[:_MOST_ROWS]
     ]
     more = len(trials) - _MOST_ROWS
-    return "\n".join([head, *_aligned(rows), *([f"and {more} more"] if more > 0 else [])])
+    failures = [f"failed: {told(group)}" for group in alike(trials)]
+    return "\n".join([head, *_aligned(rows), *([f"and {more} more"] if more > 0 else []), *failures])
 
 
 def _varying(configs: Sequence[Mapping[str, Any]]) -> list[str]:

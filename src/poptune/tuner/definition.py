@@ -31,7 +31,7 @@ from poptune.stoppers import StopRules, stop_rules
 from poptune.storage import local_path, remote_url
 from poptune.storage.remote import check_installed, read_url
 from poptune.tuner.configs import RunConfig, TuneConfig
-from poptune.tuner.doubts import doubts
+from poptune.tuner.doubts import doubts, unread
 from poptune.tuner.opening import opened, refuse_unopened
 
 _EXECUTORS: dict[str, Callable[[], Executor]] = {
@@ -141,7 +141,11 @@ class Definition:
         for key, value in (self.run.stop_population_at or {}).items():
             ends[key] = min(value, ends.get(key, value))
         budgets = [budget for budget in (self.tune.time_budget_s, self.stop_rules.timeout_s) if budget]
-        for doubt in doubts(scheduler, ends, time_budget_s=min(budgets, default=None)):
+        trainable = self.prepared.trainable if self.prepared else None
+        for doubt in (
+            *doubts(scheduler, ends, time_budget_s=min(budgets, default=None)),
+            *(unread(scheduler, trainable) if trainable else ()),
+        ):
             warn(doubt)
         stop = self.run.stop
         if isinstance(stop, Mapping) and self.tune.mode == "min" and self.tune.metric in stop:

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from poptune.callbacks import CallbackRunner
 from poptune.checkpoints import CheckpointStore, DirectoryStore
@@ -20,6 +21,7 @@ from poptune.controller.recovery import remind, spent_s
 from poptune.core.events import Created, Resumed
 from poptune.core.experiment import Experiment, Step
 from poptune.core.population import Population
+from poptune.core.scheduler import Scheduler
 from poptune.executors.base import Work
 from poptune.journal import ObjectTable, SqliteJournal, consistent, valid_results
 from poptune.layout import Layout
@@ -32,6 +34,7 @@ from poptune.loggers import (
     log_files,
     tensorboard,
 )
+from poptune.notices import warn
 from poptune.progress import Progress, RunFacts, watch
 from poptune.schedulers import PopulationBasedTraining
 from poptune.search_space import Domain, GridSearch, SampleFrom, entries
@@ -40,6 +43,7 @@ from poptune.storage.locations import storage_mirror
 from poptune.storage.remote import check_writable
 from poptune.tuner.continuing import Continuation
 from poptune.tuner.definition import Definition
+from poptune.tuner.doubts import never_at_a_milestone
 from poptune.tuner.first_results import FirstResults
 from poptune.tuner.folder import ExperimentFolder, keep_revision
 from poptune.tuner.lock import ExperimentLock
@@ -210,7 +214,13 @@ class Run:
                     progress.finish(completed=False)
                     raise
                 progress.finish(completed=completed)
-                return completed
+            if completed and (doubt := never_at_a_milestone(self.experiment.population, self._scheduler)):
+                warn(doubt)
+            return completed
+
+    @property
+    def _scheduler(self) -> Scheduler[Any]:
+        return self.definition.tune.scheduler
 
     def _controller(self, progress: Progress) -> Controller:
         definition, path = self.definition, self.folder.path

@@ -169,6 +169,7 @@ class RunConformance(MakesExecutors):
 
             deeds = [nothing, lacks_the_metric, goes_back, says_what_cannot_be_kept, no_checkpoint, leaves]
             deeds[config["deed"]]()
+            assert config["lr"]
 
         results = self.fit(
             tmp_path,
@@ -227,15 +228,14 @@ class RunConformance(MakesExecutors):
         assert first == 6 or second == 3
 
     def test_a_time_budget_ends_the_run(self, tmp_path: Path) -> None:
-        def train(config: dict[str, Any]) -> None:  # noqa: ARG001 - every trainable takes it
+        def train(config: dict[str, Any]) -> None:
             while True:
-                tune.report({"height": 1.0})
+                tune.report({"height": config["lr"]})
 
         results = self.fit(
             tmp_path,
             train,
             num_samples=2,
-            scheduler=_pbt(interval=1_000_000),
             run={"stop": None},
             time_budget_s=0.5,
         )

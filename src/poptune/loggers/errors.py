@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from poptune.core.events import Event, Left, Resumed
+from poptune.core.events import Event, Left, Reported, Resumed
 from poptune.core.population import Population
 from poptune.layout import Layout
 from poptune.loggers.files import replace_text
@@ -19,6 +19,8 @@ class ErrorLogger:
 
     def observe(self, events: Sequence[Event], population: Population) -> None:
         for event in events:
+            if isinstance(event, Reported):  # as almost all are
+                continue
             match event:
                 case Left(trial=trial_id, status=TrialStatus.ERROR):
                     trial = population[trial_id]

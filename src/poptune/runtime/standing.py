@@ -36,7 +36,7 @@ class Standing:
             "time_since_restore": 0.0,
         }
         """The last result, or what the assignment says in its place."""
-        self._totals = Totals(assignment.totals)
+        self._totals = Totals(assignment.totals) if assignment.totals else None
         self._time_attr = terms.time_attr
         self._age = assignment.age
         self._required = [
@@ -79,7 +79,8 @@ class Standing:
         row["timestamp"] = int(time.time())
         row["iterations_since_restore"] = last["iterations_since_restore"] + 1
         row["time_since_restore"] = last["time_since_restore"] + elapsed_s
-        self._totals.add(row)
+        if self._totals is not None or "timesteps_this_iter" in row or "episodes_this_iter" in row:
+            self._count(row)
         if not last["training_iteration"]:
             check_first_result(row, self._awaited)
         for key in self._required:
@@ -88,6 +89,11 @@ class Standing:
         if self._time_attr not in _OWN_KEYS:
             self._check_time(row)
         return row
+
+    def _count(self, row: dict[str, Any]) -> None:
+        """Add up what few results have; the others must not pay for it."""
+        self._totals = self._totals or Totals({})
+        self._totals.add(row)
 
     def _lacks(self, key: str, metrics: Mapping[str, Any]) -> TrainableError:
         kind = TrainableError if self.iteration else TrainingCodeError
@@ -130,7 +136,8 @@ class Standing:
     def advance(self, row: dict[str, Any]) -> None:
         """Stand where a result stands that is complete and about to be sent."""
         self._last = row
-        self._totals.keep()
+        if self._totals is not None:
+            self._totals.keep()
         self._age = self._value(row, self._time_attr, self._age)
 
 

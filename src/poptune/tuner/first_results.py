@@ -39,7 +39,7 @@ class FirstResults:
         if not (self._awaits_result or self._awaits_checkpoint):
             return
         for event in events:
-            if isinstance(event, Reported):
+            if isinstance(event, Reported) and (self._awaits_result or event.checkpoint is not None):
                 self._look(event, population)
 
     def _look(self, reported: Reported, population: Population) -> None:

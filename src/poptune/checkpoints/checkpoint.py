@@ -36,7 +36,20 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Checkpoint:
-    """A saved state of a trial, made by `from_dict` or `from_directory`.
+    """A saved state of a trial: a dict, or a folder of files.
+
+    What you call, in training code and on results:
+
+    - ``Checkpoint.from_dict({...})`` makes one of plain values, arrays, tensors and all that can be pickled;
+      ``Checkpoint.from_directory(path)`` one of the files that you have written. Give it to
+      ``tune.report(metrics, checkpoint=...)``, which stores it before it returns.
+    - ``to_dict()`` gives the dict back, also of a folder's files; ``to_directory(path)`` writes the files to a
+      folder of yours; ``with checkpoint.as_directory() as folder:`` lets you read them where they are.
+    - ``path`` is where a stored one lies, ``id`` its name for ever, and ``verify()`` compares its files with
+      their checksums.
+
+    ``tune.get_checkpoint()`` and ``result.checkpoint`` return one. All else is for stores; do not make one by
+    the class itself.
 
     Example:
         >>> checkpoint = Checkpoint.from_dict({"step": 3})

@@ -43,8 +43,8 @@ class Checkpoint:
     - ``Checkpoint.from_dict({...})`` makes one of plain values, arrays, tensors and all that can be pickled;
       ``Checkpoint.from_directory(path)`` one of the files that you have written. Give it to
       ``tune.report(metrics, checkpoint=...)``, which stores it before it returns.
-    - ``to_dict()`` gives the dict back, also of a folder's files; ``to_directory(path)`` writes the files to a
-      folder of yours; ``with checkpoint.as_directory() as folder:`` lets you read them where they are.
+    - ``to_dict()`` gives the dict back, also of a folder's files; ``to_directory(path)`` writes the files to
+      a folder of yours; ``with checkpoint.as_directory() as folder:`` lets you read them where they are.
     - ``path`` is where a stored one lies, ``id`` its name for ever, and ``verify()`` compares its files with
       their checksums.
 

@@ -66,5 +66,5 @@ def test_names_of_no_module_of_the_package_are_found_out():
 
 def test_a_worker_of_a_run_in_a_folder_imports_nothing_of_remote_storage():
     code = "import sys, poptune.runtime.launcher; print([m for m in sys.modules if 'storage' in m])"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "['poptune.storage', 'poptune.storage.opening']"

@@ -227,7 +227,6 @@ def test_a_quick_run_measures_and_keeps_what_it_is_told_to(tmp_path):
         [sys.executable, RUN, "--quick", "--only", "core", "--results", results, "--page", written],
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr

@@ -248,4 +248,4 @@ poptune.checkpoints.DirectoryStore(pathlib.Path({str(tmp_path)!r})).save(
     poptune.checkpoints.Checkpoint.from_dict({{"a": np.ones(2)}}), folder="t", number=1)
 assert not {{"torch", "jax", "pandas"}} & set(sys.modules)
 """
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

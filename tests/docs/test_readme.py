@@ -20,7 +20,6 @@ def test_the_code_of_the_readme_runs_as_a_script(tmp_path):
         env={**os.environ, "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
     assert run.returncode == 0, run.stderr

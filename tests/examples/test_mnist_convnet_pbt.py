@@ -17,7 +17,6 @@ def test_the_tutorial_trains_a_population_on_a_slice_of_mnist(tmp_path):
         [sys.executable, EXAMPLE, "--seed", "1", "--iterations", "10", "--storage", tmp_path],
         capture_output=True,
         text=True,
-        timeout=100,
         check=False,
     )
     assert run.returncode == 0, run.stderr

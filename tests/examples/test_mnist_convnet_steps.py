@@ -18,7 +18,6 @@ def test_the_steps_form_trains_a_population_and_its_best_weights_can_be_used(tmp
         [sys.executable, EXAMPLE, "--seed", "1", "--iterations", "15", "--storage", tmp_path],
         capture_output=True,
         text=True,
-        timeout=100,
         check=False,
     )
     assert run.returncode == 0, run.stderr

@@ -26,15 +26,15 @@ from poptune.runtime import current
 from poptune.schedulers import PopulationBasedTraining
 
 SOURCE = str(Path(tune.__file__).parents[1])
-DEADLINE_S = 30.0
+DEADLINE_S = 300.0
 
 
 def fit(path, trainable, *, executor=None, **config):
     return fit_numbered(path, trainable, executor=executor or ProcessExecutor(slots=2), **config)
 
 
-def wait_until(condition, what, deadline_s=DEADLINE_S):
-    deadline = time.monotonic() + deadline_s
+def wait_until(condition, what):
+    deadline = time.monotonic() + DEADLINE_S
     while not (value := condition()):
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         threading.Event().wait(0.01)
@@ -517,22 +517,26 @@ def test_ctrl_c_ends_gracefully_and_the_experiment_can_be_continued(tmp_path):
         assert len(set(zip(counted, result.metrics_dataframe["height"], strict=True))) == len(counted)
 
 
+FOR_EVER = """
+import poptune.controller.controller
+poptune.controller.controller._GRACE_S = 1e6  # who waits for it never ends
+"""
+
+
 def test_a_second_ctrl_c_does_not_wait(tmp_path):
-    process = start(tmp_path, LONG, "deaf")
+    process = start(tmp_path, f"{FOR_EVER}{LONG}", "deaf")
     pids = wait_until(
         lambda: len(found := pids_of(tmp_path)) == 3 and found, "two workers and their launcher"
     )
-    started = time.monotonic()
     while process.poll() is None:
         os.killpg(process.pid, signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.2)
-        assert time.monotonic() < started + 4.0, "it waited for the grace to pass"
     output, _ = process.communicate()
     assert process.returncode == 130
     assert "Traceback" not in output
     assert "poptune resume" in output
-    wait_until(lambda: not any(map(is_alive, pids)), "the end of all processes", 5.0)
+    wait_until(lambda: not any(map(is_alive, pids)), "the end of all processes")
 
 
 def test_nobody_outlives_a_killed_controller(tmp_path):
@@ -543,7 +547,7 @@ def test_nobody_outlives_a_killed_controller(tmp_path):
     )
     process.kill()
     process.communicate()
-    wait_until(lambda: not any(map(is_alive, pids)), "the end of all processes", 5.0)
+    wait_until(lambda: not any(map(is_alive, pids)), "the end of all processes")
 
 
 def open_descriptors():
@@ -589,7 +593,7 @@ def test_a_process_that_a_trial_has_left_ends_with_its_worker(tmp_path):
         assert not result.error
         assert time.monotonic() - started < 5.0, "nobody waited for what was left"
         child = result.metrics["height"]
-        wait_until(lambda child=child: not is_alive(child), "the end of the child", 2.0)
+        wait_until(lambda child=child: not is_alive(child), "the end of the child")
 
 
 def test_a_worker_that_does_not_listen_is_killed(tmp_path):

@@ -63,7 +63,6 @@ def train_on_two_nodes(*arguments, **environment):
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": SOURCE, **environment},
-        timeout=100,
         check=False,
     )
     assert run.returncode == 0, run.stderr

@@ -78,7 +78,7 @@ with watch(style="auto", verbose=1, facts=facts) as progress:
     progress.finish(completed=True)
 """
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    nbclient.NotebookClient(notebook, timeout=None, kernel_name="python3").execute()
     outputs = notebook.cells[0].outputs
     pages = [output.data["text/html"] for output in outputs if output.output_type == "display_data"]
     assert len(pages) == 1

@@ -10,7 +10,7 @@ from poptune.errors import CheckpointError
 from poptune.runtime.protocol import Idle, Result
 from poptune.runtime.saving import BackgroundSaves
 
-DEADLINE_S = 20.0
+DEADLINE_S = 300.0
 
 
 class Line:

@@ -20,7 +20,6 @@ def in_another_process(code, **values):
         [sys.executable, "-W", "error", "-c", program],
         input=cloudpickle.dumps(values),
         capture_output=True,
-        timeout=60,
         check=False,
     )
     assert run.returncode == 0, run.stderr.decode()

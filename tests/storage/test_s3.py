@@ -109,23 +109,15 @@ def test_a_run_survives_errors_throttling_and_slow_answers(server, bucket):
 
 
 def test_an_outage_while_it_runs_costs_nothing_but_a_later_upload(server, bucket):
-    begun = []
-
-    def slow_climb(config):
-        for height in range(1, 9):
-            time.sleep(0.1)
-            tune.report(
-                {"height": height + 0 * config["lr"]},
-                checkpoint=tune.Checkpoint.from_dict({"height": height, "step": 1}),
-            )
+    asked = []
 
     def outage(method, path):
-        begun.append(time.monotonic())
-        return 500 if 0.7 < begun[-1] - begun[0] < 2.0 else None
+        asked.append(path)
+        return 500 if 20 <= len(asked) < 30 else None  # some time after the run has begun
 
     server.fault = outage
-    fit(bucket, trainable=slow_climb, executor="processes", log_to_file=True)
-    assert server.asked[500] > 1
+    fit(bucket, trainable=climb, executor="processes", log_to_file=True)
+    assert server.asked[500] == 10
     server.fault = lambda method, path: None
     assert tune.verify(f"{bucket}/run").ok
 
@@ -300,7 +292,7 @@ def test_a_run_whose_driver_is_killed_is_restored_from_the_bucket_on_an_empty_di
     assert 0 < sum(result.metrics.get("training_iteration", 0) for result in there) < 64
     assert tune.verify(f"{bucket}/killed/run").ok
     restored = start(tmp_path, tmp_path / "two", f"{bucket}/killed", "restore", "0")
-    _, errors = restored.communicate(timeout=60)
+    _, errors = restored.communicate()
     assert restored.returncode == 0, errors
     assert "waiting 2 s for a sign of life" in errors
     results = tune.ResultGrid.from_path(f"{bucket}/killed/run")
@@ -314,7 +306,7 @@ def parts_in(names):
     return sum(name.startswith(".poptune/journal/") for name in names)
 
 
-def until(condition, deadline_s=30):
+def until(condition, deadline_s=300):
     end_s = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < end_s
@@ -326,7 +318,7 @@ def test_a_second_driver_is_refused_while_the_first_one_lives(server, bucket, tm
     try:
         until(lambda: parts_in(objects(server, f"{bucket}/run")))
         second = start(tmp_path, tmp_path / "two", bucket, "restore", "0")
-        _, errors = second.communicate(timeout=60)
+        _, errors = second.communicate()
     finally:
         first.kill()
         first.communicate()

@@ -14,7 +14,7 @@ from poptune.executors.base import Workers
 from poptune.runtime.protocol import Assignment, Failed, Message, Proceed, Result
 from poptune.types import TrialId
 
-_DEADLINE_S = 30.0
+_DEADLINE_S = 300.0
 
 
 class Conversation:

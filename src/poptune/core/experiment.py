@@ -31,12 +31,12 @@ from poptune.core.events import (
     SlotsChanged,
     Ticked,
 )
+from poptune.core.failures import Failures
 from poptune.core.keeping import Keeping
-from poptune.core.mistakes import Mistakes, last_line
 from poptune.core.population import Population, Trial
 from poptune.core.random import derived_generator
 from poptune.core.retention import Retention
-from poptune.core.retries import Resting, Retries
+from poptune.core.retries import Retries
 from poptune.core.scheduler import End, Load, Plan, Ready, Scheduler
 from poptune.core.slots import Slots
 from poptune.errors import InternalError
@@ -77,14 +77,11 @@ class Experiment:
         self.population = Population()
         self.scheduler = scheduler
         self.state: Any = None
-        self._settings = settings
         self._slots = Slots(settings.slots)
         self._barriers = Barriers()
         self._keeping = Keeping(settings.retention)
         self._max_residents = settings.max_residents
-        self._resting = Resting()
-        self._failures = 0
-        self._mistakes = Mistakes()
+        self._failures = Failures(settings.retries)
         self._live: set[TrialId] = set()
         self._warned: set[str] = set()
         self._step = Step()
@@ -102,7 +99,7 @@ class Experiment:
     @property
     def wakes_at_s(self) -> float | None:
         """When it wants to be told that time has passed, by a ``Ticked``; ``None`` if it does not care."""
-        return self._resting.next_s
+        return self._failures.next_s
 
     def describe(self) -> str:
         """Return the scheduler's own line on where it stands."""
@@ -126,12 +123,11 @@ class Experiment:
                     self._live.discard(trial_id)
                 self._settle(self.population[trial_id])
             case Failed(damaged=""):
-                self._failures += 1
-                self._mistakes.note(event)
+                self._failures.note(event)
             case Failed() | Resumed():
                 if isinstance(event, Resumed):
                     self._live.update(event.revived)
-                    self._mistakes.forget()
+                    self._failures.forget_mistakes()
                 for trial in self.population.trials:
                     self._settle(trial)
             case Planned(plan=plan):
@@ -232,40 +228,21 @@ class Experiment:
     def _on_failure(self, trial: Trial, failed: Failed) -> None:
         if failed.damaged:
             self._on_damage(trial, failed.damaged)
-        elif failed.is_certain:
-            self._on_mistake(trial)
-        else:
-            self._retry_or_leave(trial, failed.time_s)
-
-    def _retry_or_leave(self, trial: Trial, time_s: float) -> None:
-        retries = self._settings.retries
+            return
         self._slots.forget(trial.id)
-        if retries.allow(trial, self._failures):
+        answer = self._failures.answer(trial, failed, len(self.population.trials))
+        if answer.restarts:
             self._record(Restarted(trial=trial.id, cause="failure"))
             self._show(trial)
-            if pause_s := retries.pause_of(trial):
-                self._resting.add(trial, time_s + pause_s)
-            else:
+            if not self._failures.rests(trial, failed.time_s):
                 self._queue(trial)
             return
-        if retries.rebirth:
+        if answer.is_reborn:
             self._decide(Ready(cause="exhausted", trials=(trial.id,)))
         else:
             self._leave(trial, TrialStatus.ERROR, "failed", cause="failed")
-        if retries.fail_fast and not trial.status.is_live:
-            self._stop_all(f"trial {trial.index} failed, and fail_fast is set", cause="ended for another")
-
-    def _on_mistake(self, trial: Trial) -> None:
-        """Give up a trial that no restart would help, and all of them when it is certain for all."""
-        self._slots.forget(trial.id)
-        self._leave(trial, TrialStatus.ERROR, "failed", cause="failed")
-        if self._mistakes.is_proven(trial.error, len(self.population.trials)):
-            self._stop_all(
-                f"the training code has a mistake that every trial would meet: {last_line(trial.error)}",
-                cause="ended by a mistake",
-            )
-        elif self._settings.retries.fail_fast:
-            self._stop_all(f"trial {trial.index} failed, and fail_fast is set", cause="ended for another")
+        if answer.ends_all and not trial.status.is_live:
+            self._stop_all(answer.ends_all, cause=answer.ending)
 
     def _on_damage(self, trial: Trial, checkpoint: str) -> None:
         """Have a trial that could not load its checkpoint, and all that were yet to load it, go around it."""
@@ -289,7 +266,7 @@ class Experiment:
         )
 
     def _wake(self, now_s: float) -> None:
-        for trial_id in self._resting.pop_rested(now_s):
+        for trial_id in self._failures.pop_rested(now_s):
             trial = self.population[trial_id]
             if trial.status.is_live:
                 self._queue(trial)

@@ -24,6 +24,7 @@ from poptune.core.events import (
 from poptune.core.experiment import Experiment, Settings
 from poptune.core.retention import Retention
 from poptune.core.retries import Retries
+from poptune.core.revival import to_revive
 from poptune.core.scheduler import Load
 from poptune.errors import CorruptCheckpointError
 from poptune.journal import MemoryJournal, valid_results
@@ -125,7 +126,7 @@ class PopulationUnderFire(RuleBasedStateMachine):
             case Reported(trial=trial):
                 self.valid[trial].append(event)
                 if event.checkpoint:
-                    folder = self.experiment.population[trial].spec.folder
+                    folder = self.experiment.population[trial].spec.checkpoints_folder
                     self.note_way_back(trial, f"{folder}/checkpoint_{event.checkpoint:06d}", own=True)
             case Restarted(trial=trial):
                 self.go_back(trial)
@@ -148,8 +149,10 @@ class PopulationUnderFire(RuleBasedStateMachine):
                     self.gone.add(f"{self.experiment.population[owner].spec.folder}/{name}")
             case Failed(damaged=damaged):
                 self.gone.add(damaged)
-            case Resumed(damaged=damaged):
+            case Resumed(damaged=damaged, anew=anew):
                 self.gone.update(damaged)
+                for trial in anew:
+                    self.ways_back[trial].clear()
 
     def go_back(self, trial):
         """To where it came from last, or if that is gone to the newest of its own that is left."""
@@ -216,15 +219,18 @@ class PopulationUnderFire(RuleBasedStateMachine):
         paths = sorted(ref.path for trial in self.experiment.population.trials for ref in trial.saved)
         self.workers.damaged.add(data.draw(st.sampled_from(paths)))
 
-    @rule()
-    def the_controller_dies_and_another_resumes(self):
+    @rule(further=st.booleans(), failed=st.booleans(), anew=st.booleans())
+    def the_controller_dies_and_another_resumes(self, further, failed, anew):
         self.workers.vanish()
         self.experiment = Experiment(self.scheduler, self.settings)
         for event in self.journal.read():
             self.experiment.fold(event)
-        if not self.experiment.finished:
-            damaged = damaged_checkpoints(self.experiment.population, Stored(self.workers.damaged))
-            self.handle(Resumed(time_s=0.0, damaged=damaged))
+        population = self.experiment.population
+        revived = to_revive(population, failed=failed, has_ended=(lambda trial: False) if further else None)
+        if revived or not self.experiment.finished:
+            damaged = damaged_checkpoints(population, Stored(self.workers.damaged), revived)
+            anew = [trial for trial in revived if anew and population[trial].status is TrialStatus.ERROR]
+            self.handle(Resumed(time_s=0.0, damaged=damaged, revived=revived, anew=tuple(anew)))
 
     @precondition(lambda self: self.settings.max_residents is None)
     @rule(limit=st.integers(1, 4))

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from poptune.checkpoints import CheckpointStore
 from poptune.core.population import Population, Trial
 from poptune.core.scheduler import CheckpointRef
 from poptune.errors import CorruptCheckpointError
+from poptune.types import TrialId
 
 
-def damaged_checkpoints(population: Population, store: CheckpointStore) -> tuple[str, ...]:
+def damaged_checkpoints(
+    population: Population, store: CheckpointStore, revived: Collection[TrialId] = ()
+) -> tuple[str, ...]:
     """Return the paths of those that live trials would go back to, one after another, but cannot.
 
     Only these are read, each to its end: what a trial would fall back to next if the one before is whole is
     nobody's concern now.
+
+    Args:
+        population: All trials.
+        store: Where the checkpoints are.
+        revived: Trials that have ended and are to train on.
 
     Raises:
         CheckpointError: One cannot be read for another reason, such as permissions.
     """
     whole: dict[str, bool] = {}
     for trial in population.trials:
-        if trial.status.is_live:
+        if trial.status.is_live or trial.id in revived:
             for ref in _ways_back(trial):
                 if ref.path not in whole:
                     whole[ref.path] = _is_whole(ref, store)

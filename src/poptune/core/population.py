@@ -172,9 +172,9 @@ class Population:
             case Failed():
                 self._fail(self._by_id[event.trial], event)
             case Resumed():
-                self._lose(event.damaged)
                 for trial_id in event.revived:
                     self._revive(self._by_id[trial_id], anew=trial_id in event.anew)
+                self._lose(event.damaged)
                 self.completed = self.completed and not event.revived
             case Restarted():
                 self._restart(self._by_id[event.trial])

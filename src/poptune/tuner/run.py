@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -50,6 +50,7 @@ from poptune.tuner.lock import ExperimentLock
 from poptune.tuner.naming import experiment_name, trial_specs
 from poptune.tuner.references import Renewal
 from poptune.tuner.remote_side import RemoteSide
+from poptune.types import TrialId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +165,7 @@ class Run:
                 store.sweep(known)
                 if _logs_perturbations(definition):
                     PerturbationLogger(folder.layout).rebuild(journal.read(), experiment.population)
-                damaged = _damaged_for_good(experiment.population, store, remote)
+                damaged = _damaged_for_good(experiment.population, store, remote, revived)
                 resumed = Resumed(
                     time_s=time.time(),
                     damaged=damaged,
@@ -365,14 +366,14 @@ def _store(folder: ExperimentFolder, remote: RemoteSide | None) -> CheckpointSto
 
 
 def _damaged_for_good(
-    population: Population, store: CheckpointStore, remote: RemoteSide | None
+    population: Population, store: CheckpointStore, remote: RemoteSide | None, revived: Collection[TrialId]
 ) -> tuple[str, ...]:
     """Return the checkpoints that must be gone around, after those were mended that are whole remotely."""
     tried: set[str] = set()
-    damaged = damaged_checkpoints(population, store)
+    damaged = damaged_checkpoints(population, store, revived)
     while remote is not None and remote.mend(set(damaged) - tried):
         tried |= set(damaged)
-        damaged = damaged_checkpoints(population, store)
+        damaged = damaged_checkpoints(population, store, revived)
     return damaged
 
 

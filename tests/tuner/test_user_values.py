@@ -8,6 +8,7 @@ import itertools
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -79,6 +80,9 @@ OPTIONS: dict[str, list[Any]] = {
     "numpy's types": [np.float32, np.dtype("f8"), np.int8],
     "torch functions": [torch.relu, torch.tanh, torch.sigmoid],
     "modules": [torch.nn.ReLU(), torch.nn.Tanh(), torch.nn.Linear(2, 2)],
+    "tensors": [torch.zeros(2), torch.ones(2), torch.ones(3)],
+    "frames": [pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [2]}), pd.DataFrame({"b": [1]})],
+    "arrays in lists": [[np.zeros(2)], [np.ones(2)], [np.ones(2), 1]],
 }
 
 
@@ -108,6 +112,10 @@ CONSTANTS = {
     "array": np.arange(3.0),
     "nan": float("nan"),
     "module": torch.nn.Linear(2, 2),
+    "tensor": torch.tensor([1.0, float("nan")]),
+    "frame": pd.DataFrame({"a": [1, float("nan")]}),
+    "series": pd.Series([1, 2]),
+    "arrays": {"shapes": [np.zeros(2), np.zeros(3)]},
 }
 
 

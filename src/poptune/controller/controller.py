@@ -176,11 +176,11 @@ class Controller:
     def _handle(self, inputs: Sequence[Input]) -> None:
         """One turn: fold all inputs, journal what they led to, act on it, show it."""
         turn = Step()
-        for event in inputs:
-            with _users_code_named(self._experiment):
+        with _users_code_named(self._experiment):
+            for event in inputs:
                 step = self._experiment.handle(event)
-            turn.events.extend(step.events)
-            turn.commands.extend(step.commands)
+                turn.events.extend(step.events)
+                turn.commands.extend(step.commands)
         if turn.events:
             self._journal.append(turn.events)
         self._act(turn)

@@ -1,13 +1,24 @@
-"""Pickling by value what no other program can import, so that tracebacks still show its lines."""
+"""Pickling by value what no other program can import, so that tracebacks still show its lines.
+
+A function of an importable module is pickled by its name, so a mended module is a mended function. The
+script's own functions and classes are pickled by value, since no other program can import them; but where the
+very same script opens the pickle, what it calls by the same name today is what its user means.
+"""
 
 from __future__ import annotations
 
 import io
+import pickle
 import types
 from collections import ChainMap
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import IO, Any, ClassVar
 
 import cloudpickle
+from cloudpickle import cloudpickle as by_value
+
+from poptune.notices import warn
+from poptune.script import Script
 
 _NO_FILE = "<dynamic-code>"
 """What cloudpickle has in the place of a file's name since its version 3.1.3."""
@@ -28,3 +39,94 @@ def _reduce_code(code: types.CodeType) -> tuple[Any, ...]:
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     dispatch_table: ClassVar = ChainMap({types.CodeType: _reduce_code}, cloudpickle.Pickler.dispatch_table)
+
+
+def load(file: IO[bytes], script: Script | None = None) -> Any:
+    """Return the next value of a file of pickles. This runs code in it.
+
+    Args:
+        file: It stands at the beginning of a pickle, and behind it afterwards.
+        script: Take its functions and classes of today for those that a pickle holds which it has written.
+            A lambda, and what a function defines anew at each call where more than one is alike, stays the
+            code that it was, with the script's global variables of today.
+    """
+    begin = file.tell()
+    if script is not None:
+        try:
+            return _ScriptUnpickler(file, script).load()
+        except _OfAnotherScriptError:
+            pass
+        except (EOFError, pickle.UnpicklingError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the user's classes of today may raise anything
+            warn(
+                "What the script defines today must be able to take the place of what it defined when the "
+                f"experiment was stored, but it cannot ({type(error).__name__}: {error}): the stored code "
+                "is used. Keep the members and attributes that stored values have"
+            )
+        file.seek(begin)
+    return pickle.load(file)  # noqa: S301 - the caller asked to run what is in there
+
+
+class _OfAnotherScriptError(Exception):
+    """The pickle holds functions of another script, so what has the same names here is something else."""
+
+
+class _ScriptUnpickler(pickle.Unpickler):
+    """In the places where cloudpickle makes a function or class anew, takes the script's own."""
+
+    def __init__(self, file: IO[bytes], script: Script) -> None:
+        super().__init__(file)
+        self._script = script
+        self._taken: set[int] = set()
+        self._instead: dict[str, Callable[..., Any]] = {
+            "_make_function": self._function,
+            "_function_setstate": self._fill_function,
+            "_make_skeleton_class": self._class,
+            "_make_skeleton_enum": self._enum,
+            "_class_setstate": self._fill_class,
+        }
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module == by_value.__name__ and name in self._instead:
+            return self._instead[name]
+        return super().find_class(module, name)
+
+    def _function(self, code: types.CodeType, variables: dict[str, Any], *rest: Any) -> Any:
+        if variables.get("__name__") != "__main__":
+            return by_value._make_function(code, variables, *rest)  # noqa: SLF001
+        if not self._script.is_home_of(variables):
+            raise _OfAnotherScriptError
+        found = self._script.function(code)
+        if found is not None:
+            return self._take(found)
+        variables.update(self._script.variables)
+        return by_value._make_function(self._script.inner_code(code), variables, *rest)  # noqa: SLF001
+
+    def _fill_function(self, function: Any, state: tuple[Any, dict[str, Any]]) -> None:
+        if id(function) in self._taken:
+            return
+        attributes, slots = state
+        is_ours = function.__globals__.get("__name__") == "__main__"
+        ours = self._script.variables if is_ours else {}
+        theirs = {name: value for name, value in slots["__globals__"].items() if name not in ours}
+        by_value._function_setstate(function, (attributes, {**slots, "__globals__": theirs}))  # noqa: SLF001
+
+    def _class(self, kind: type, name: str, bases: Any, parts: dict[str, Any], *rest: Any) -> Any:
+        found = self._script.type(name, kind) if parts.get("__module__") == "__main__" else None
+        if found is not None:
+            return self._take(found)
+        return by_value._make_skeleton_class(kind, name, bases, parts, *rest)  # noqa: SLF001
+
+    def _enum(self, bases: Any, name: str, qualname: str, members: Any, module: str, *rest: Any) -> Any:
+        found = self._script.type(qualname, type(bases[-1])) if module == "__main__" else None
+        if found is not None:
+            return self._take(found)
+        return by_value._make_skeleton_enum(bases, name, qualname, members, module, *rest)  # noqa: SLF001
+
+    def _fill_class(self, filled: Any, state: Any) -> Any:
+        return filled if id(filled) in self._taken else by_value._class_setstate(filled, state)  # noqa: SLF001
+
+    def _take(self, found: Any) -> Any:
+        self._taken.add(id(found))
+        return found

@@ -96,3 +96,12 @@ def test_the_plain_part_is_what_anybody_can_read():
         "h": {"i": Thing()},
     }
     assert plain_part(config) == {"a": 1, "b": [1.5, "x", (None, True)], "e": {"f": 2}}
+
+
+def test_a_key_may_have_dots_itself() -> None:
+    config = {"opt.lr": 0.1, "net": {"block.depth": {"left": 3}}, "a": {"b": 1}, "a.b": {"c": 2}}
+    assert value_at(config, "opt.lr") == 0.1
+    assert value_at(config, "net.block.depth.left") == 3
+    assert value_at(config, "a.b.c") == 2
+    with pytest.raises(KeyError):
+        value_at(config, "net.block.left")

@@ -316,3 +316,103 @@ def test_a_param_space_without_references_changes_nothing_and_says_so(tmp_path):
     with pytest.warns(tune.PoptuneWarning, match="configs already"):
         tune.Tuner.restore(tmp_path / "run", param_space={"lr": tune.uniform(5, 6)})
     tune.Tuner.restore(tmp_path / "run", param_space={"lr": tune.uniform(0, 1)})
+
+
+SHAPES = """
+import enum, functools, sys
+from dataclasses import dataclass
+import poptune as tune
+
+class Act(enum.Enum):
+    RELU = 1
+    TANH = 2
+
+@dataclass
+class Opt:
+    name: str
+
+class Net:
+    version = VERSION
+    def __init__(self, width):
+        self.width = width
+    def __eq__(self, other):
+        return type(self) is type(other) and self.width == other.width
+    def __hash__(self):
+        return self.width
+
+def helper():
+    return VERSION
+
+def explore(config):
+    config["explored_by"] = helper()
+    return config
+
+def train(config, k=1):
+    step = tune.get_checkpoint().to_dict()["step"] if tune.get_checkpoint() else 0
+    while True:
+        step += 1
+        known = (config["act"] is Act.RELU, isinstance(config["opt"], Opt), config["net"].version)
+        tune.report(
+            {"score": config["lr"] * step, "code": VERSION, "known": repr(known),
+             "explored_by": config["explored_by"]},
+            checkpoint=tune.Checkpoint.from_dict({"step": step}),
+        )
+
+class Methods:
+    def run(self, config):
+        return train(config)
+
+def closure():
+    def made(config):
+        assert VERSION == helper()
+        return train(config)
+    return made
+
+def decorated(function):
+    @functools.wraps(function)
+    def wrapper(config):
+        return function(config)
+    return wrapper
+
+@decorated
+def wrapped(config):
+    return train(config)
+
+FORMS = {"function": train, "partial": functools.partial(train, k=2), "lambda": lambda config: train(config),
+    "closure": closure(), "method": Methods().run, "wrapped": wrapped}
+
+if sys.argv[1] == "new":
+    space = {"lr": tune.uniform(0, 1), "act": Act.RELU, "opt": Opt("sgd"), "net": Net(3), "explored_by": 0}
+    scheduler = tune.PopulationBasedTraining(
+        time_attr="training_iteration", perturbation_interval=2, synch=True,
+        hyperparam_mutations={"lr": tune.uniform(0, 1)}, custom_explore_fn=explore)
+    tuner = tune.Tuner(FORMS[sys.argv[2]], param_space=space,
+        tune_config=tune.TuneConfig(metric="score", mode="max", num_samples=4, scheduler=scheduler, seed=1),
+        run_config=tune.RunConfig(
+            storage_path=".", name="x", verbose=0, executor="inline", stop={"training_iteration": 5}))
+else:
+    tuner = tune.Tuner.restore("x", stop={"training_iteration": 11})
+results = tuner.fit()
+print({r.metrics["code"] for r in results}, {r.metrics["known"] for r in results},
+    max(r.config["explored_by"] for r in results), tune.verify("x").ok)
+"""
+
+
+@pytest.mark.parametrize("form", ["function", "partial", "lambda", "closure", "method", "wrapped"])
+def test_whatever_the_script_defines_is_what_it_defines_today(tmp_path, form):
+    assert said_by(tmp_path / "script.py", 1, "new", form) == "{1} {'(True, True, 1)'} 1 True"
+    assert said_by(tmp_path / "script.py", 2, "restore", form) == "{2} {'(True, True, 2)'} 2 True"
+
+
+def test_what_another_script_calls_by_the_same_names_is_something_else(tmp_path):
+    said_by(tmp_path / "script.py", 1, "new", "function")
+    assert said_by(tmp_path / "other.py", 2, "restore", "function") == "{1} {'(True, True, 1)'} 1 True"
+
+
+def said_by(script, version, *arguments):
+    script.write_text(SHAPES.replace("VERSION", str(version)))
+    ran = subprocess.run(
+        [sys.executable, script, *arguments], cwd=script.parent, capture_output=True, text=True, check=False
+    )
+    assert not ran.returncode, ran.stderr
+    return ran.stdout.strip()

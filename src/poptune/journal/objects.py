@@ -14,6 +14,7 @@ from poptune.copies import copied
 from poptune.core.unopened import UnopenedObject
 from poptune.equality import same
 from poptune.errors import JournalError
+from poptune.script import Script
 
 
 class Objects(Protocol):
@@ -38,10 +39,17 @@ class ObjectTable:
     one; a torn last one was never named by the journal.
     """
 
-    def __init__(self, values: Sequence[Any] = (), path: Path | None = None, whole_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        values: Sequence[Any] = (),
+        path: Path | None = None,
+        whole_bytes: int = 0,
+        script: Script | None = None,
+    ) -> None:
         self._values = list(values)
         self._path = path
         self._whole_bytes = whole_bytes
+        self._script = script
 
     @classmethod
     def create(cls, path: Path, definition: Any) -> ObjectTable:
@@ -56,8 +64,10 @@ class ObjectTable:
         return cls(path=path, whole_bytes=whole_bytes)
 
     @classmethod
-    def open(cls, path: Path) -> tuple[Any, ObjectTable]:
+    def open(cls, path: Path, script: Script | None = None) -> tuple[Any, ObjectTable]:
         """Open a file, which runs the code in it; return the definition and the table.
+
+        With a script, what it defines today is taken for what it defined when the file was written.
 
         Nothing is written: the experiment may be going on. Who continues it calls :meth:`take_over`.
 
@@ -65,8 +75,8 @@ class ObjectTable:
             JournalError: The file is missing or is no such file.
         """
         with _errors_explained(path), path.open("rb") as file:
-            definition = pickle.load(file)  # noqa: S301 - the caller asked to run what is in there
-            table = cls(path=path, whole_bytes=file.tell())
+            definition = pickling.load(file, script)
+            table = cls(path=path, whole_bytes=file.tell(), script=script)
         table._read_on(path)
         return definition, table
 
@@ -86,7 +96,7 @@ class ObjectTable:
             file.seek(self._whole_bytes)
             while True:
                 try:
-                    self._values.append(pickle.load(file))  # noqa: S301
+                    self._values.append(pickling.load(file, self._script))
                 except (EOFError, pickle.UnpicklingError):
                     break
                 self._whole_bytes = file.tell()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from poptune.equality import same
@@ -56,14 +57,19 @@ def _is_plain(value: Any) -> bool:
 
 
 def value_at(config: Mapping[str, Any], path: str) -> Any:
-    """Return the value at a dotted path.
+    """Return the value at a dotted path; a key may have dots itself.
 
     Raises:
         KeyError: There is none.
     """
-    value: Any = config
-    for key in path.split("."):
-        if not isinstance(value, Mapping):
-            raise KeyError(path)
-        value = value[key]
-    return value
+    if path in config:
+        return config[path]
+    key, dot, rest = path.partition(".")
+    while dot:
+        inner = config.get(key)
+        if isinstance(inner, Mapping):
+            with suppress(KeyError):
+                return value_at(inner, rest)
+        more, dot, rest = rest.partition(".")
+        key = f"{key}.{more}"
+    raise KeyError(path)

@@ -39,8 +39,12 @@ def run_trial(prepared: Prepared, session: Session, channel: Channel) -> None:
             restart.__traceback__ = None  # or else it keeps alive all that the code had
         clean = not _leftovers(before)
         if isinstance(restart, Restarted) and clean:
-            session.adopt(restart.assignment)
-            continue
+            try:
+                session.adopt(restart.assignment)
+            except Exception as error:  # noqa: BLE001 - a config that cannot be unpickled fails this trial only
+                ending = _failed(session, error)
+            else:
+                continue
         if ending is not None:
             channel.send(ending)
         channel.send(Idle(trial=session.assignment.trial, reusable=clean, replace=session.is_to_restart))

@@ -20,6 +20,7 @@ from poptune.layout import Layout
 from poptune.mirroring import continued, is_all_there
 from poptune.notices import warn
 from poptune.places import CHECKPOINTS
+from poptune.script import Script
 from poptune.storage import experiment_mirror, local_path, open_remote, origin, remote_url
 from poptune.storage.locations import ORIGIN_NAME, mark
 from poptune.tuner.definition import Definition
@@ -188,8 +189,11 @@ class ExperimentFolder:
             self.path.joinpath(f"{self.layout.journal.name}{suffix}").unlink(missing_ok=True)
 
     def open(self) -> tuple[Definition, ObjectTable]:
-        """Open what defines the experiment, as it was changed last. This runs code in it."""
-        definition, objects = self.definition()
+        """Open what defines the experiment, as it was changed last. This runs code in it.
+
+        Where the script that runs is the one that began it, what it defines today counts.
+        """
+        definition, objects = self.definition(Script.running())
         with closing(self._reader()) as journal:
             revision = journal.revision()
         if revision is not None:
@@ -199,9 +203,9 @@ class ExperimentFolder:
     def _reader(self) -> SqliteJournal:
         return SqliteJournal.open(self.layout.journal, UnopenedObjects(), read_only=True)
 
-    def definition(self) -> tuple[Definition, ObjectTable]:
+    def definition(self, script: Script | None = None) -> tuple[Definition, ObjectTable]:
         """Open what defined the experiment when it began. This runs code in it."""
-        definition, objects = ObjectTable.open(self.layout.objects)
+        definition, objects = ObjectTable.open(self.layout.objects, script)
         if not isinstance(definition, Definition):
             raise ExperimentError(f"{self.layout.objects} does not define an experiment")
         return definition, objects

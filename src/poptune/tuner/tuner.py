@@ -24,7 +24,6 @@ from poptune.tuner.continuing import Changes, Continuation
 from poptune.tuner.definition import Definition
 from poptune.tuner.disk import disk_errors_explained
 from poptune.tuner.folder import ExperimentFolder
-from poptune.tuner.mended import of_this_script
 from poptune.tuner.outcome import raise_if_all_failed
 from poptune.tuner.run import Run
 
@@ -95,7 +94,8 @@ class Tuner:
 
         The experiment's own trainable, scheduler and settings are opened, which runs code from the folder:
         restore only what you trust. Functions and classes that the script itself defines are those of today
-        where the same script restores: what was mended there counts.
+        where the same script restores, with what they call: what was mended there counts. A lambda keeps its own
+        line; what it calls is mended all the same.
 
         With other stops, the trials go on that have not reached them. Those that a scheduler has ended, and
         those that failed unless it is said, stay as they are. What is changed here holds for later sessions,
@@ -152,7 +152,7 @@ class Tuner:
 
     def _take_over(self, folder: ExperimentFolder, changes: Changes) -> None:
         stored, self._objects = folder.open()
-        self._continuation = changes.applied(of_this_script(stored), spent_s=lambda: folder.spent_s)
+        self._continuation = changes.applied(stored, spent_s=lambda: folder.spent_s)
         self._folder = folder
         self._is_as_stored = True
         if self._definition.prepared is None:

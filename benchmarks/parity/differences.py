@@ -7,7 +7,7 @@ HOOKS = (
     "Schedulers are pure functions, without Ray's hooks: a class that overrides one is refused when it is "
     "made, with what to write instead."
 )
-LOG_FILES = "The files lie in the trial's folder; Ray leaves them in its own staging folder."
+LOG_FILES = "The files lie in the trial's folder; in Ray they are not in the folder of the result."
 MISSING = "Not mirrored; the import is refused with what to write instead."
 PLAIN = "A journal keeps plain values, which every program can read; of an object it keeps the text."
 SEVERAL = "Several values are a list of plain numbers, as one value is a plain number."
@@ -88,7 +88,7 @@ DIFFERENCES = {
         "Two of one folder are equal; in Ray each is equal to itself only."
     ),
     "checkpoints: Checkpoint of no folder": (
-        "A wrong argument is an error at once; in Ray it fails when it is read or reported."
+        "A wrong argument is an error at once; in Ray such a checkpoint can be made."
     ),
     "reused_actors: reuse_actors=False: who made the recipient's config": (
         "A class that has `reset_config` is asked at each exploit; `reuse_actors` says only whether a "
@@ -154,7 +154,9 @@ DIFFERENCES = {
     "imports: import of train.ScalingConfig": MISSING,
     "imports: import of tune.ResumeConfig": MISSING,
     "imports: import of tune.run_experiments": MISSING,
-    "imports: import of tune.logger.DEFAULT_LOGGERS": "As in Ray until 2.6; today's Ray has it no more.",
+    "imports: import of tune.logger.DEFAULT_LOGGERS": (
+        "Kept from older releases of Ray; today's has it no more."
+    ),
     "mutations: a function that returns tune.uniform(1, 2).func(None): types, and changed": (
         "As it was until 2020, when Ray's tutorials had it; today's Ray has it no more."
     ),
@@ -163,6 +165,8 @@ DIFFERENCES = {
     ),
     "subclasses: PBT with _get_new_config of one's own": HOOKS,
     "subclasses: ASHA with on_trial_result of one's own": HOOKS,
-    "callbacks: a callback that is none": "A wrong argument is a ValueError; in Ray it is an AttributeError.",
+    "callbacks: a callback that is none": (
+        "A wrong argument is a ValueError; in Ray it is an error of another kind."
+    ),
     "more_stops: a text": CONFIGURATION,
 }

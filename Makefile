@@ -35,7 +35,7 @@ torture: $(VENV)/dev.installed  ## kill, break and fill up all that a run stands
 	@PYTHONPATH=tests/crash $(BIN)/python -m torture $(ARGS)
 
 parity: .venv-parity/installed  ## compare poptune.compat.ray with Ray itself, and write docs/ray_parity.md
-	@.venv-parity/bin/python benchmarks/parity/run.py
+	@.venv-parity/bin/python benchmarks/parity/run.py $(ARGS)
 
 bench: .venv-bench/installed  ## time poptune beside Ray Tune and Syne Tune, and write docs/benchmarks.md
 	@.venv-bench/bin/python benchmarks/speed/run.py $(ARGS)

@@ -62,11 +62,11 @@ def test_the_hooks_come_in_order(tmp_path):
     assert recorder.of_trials == [
         "on_trial_start",
         "on_trial_result",
-        "on_trial_save",
         "on_checkpoint",
+        "on_trial_save",
         "on_trial_result",
-        "on_trial_save",
         "on_checkpoint",
+        "on_trial_save",
         "on_trial_complete",
         "on_experiment_end",
     ]

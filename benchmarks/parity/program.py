@@ -12,7 +12,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import habits
+import outcomes
 import ray
+import training
+from fitting import RESULTS, fit, ordered, says
 from ray import tune
 from ray.tune import Checkpoint
 from ray.tune.logger import LoggerCallback
@@ -24,10 +28,8 @@ from ray.tune.schedulers import (
 )
 from ray.tune.stopper import MaximumIterationStopper, TrialPlateauStopper
 
-RESULTS = Path(tempfile.mkdtemp(prefix="parity-"))
 FOUR = [[1, 2, 3, 9, 9, 9], [2, 3, 4, 8, 1, 1], [3, 4, 5, 7, 5, 5], [4, 5, 6, 1, 7, 7]]
 """Scores of four trials at six iterations: the lowest and the highest change at each milestone."""
-ITERATIONS = 6
 
 
 class Table(tune.Trainable):
@@ -67,25 +69,6 @@ def pbt(**changes):
         **changes,
     }
     return PopulationBasedTraining(**arguments)
-
-
-def fit(trainable, name, *, space, scheduler=None, stop=None, callbacks=None, trials=1, **more):
-    return tune.Tuner(
-        trainable,
-        param_space=space,
-        tune_config=tune.TuneConfig(scheduler=scheduler, num_samples=trials, reuse_actors=True, **more),
-        run_config=tune.RunConfig(
-            name=name,
-            storage_path=str(RESULTS),
-            stop=stop or {"training_iteration": ITERATIONS},
-            callbacks=callbacks,
-            verbose=0,
-        ),
-    ).fit()
-
-
-def ordered(results):
-    return sorted(results, key=lambda result: result.metrics["trial_id"])
 
 
 def perturbations(results):
@@ -464,14 +447,6 @@ def analyses():
 
 
 def refusals():
-    def says(make):
-        try:
-            make()
-        except Exception as error:  # noqa: BLE001 - which one is what is observed
-            kinds = (TypeError, ValueError)
-            return next((kind.__name__ for kind in kinds if isinstance(error, kind)), "another error")
-        return "no error"
-
     yield "PBT: nothing to explore", says(PopulationBasedTraining)
     yield "PBT: quantile_fraction=0.6", says(lambda: pbt(quantile_fraction=0.6))
     yield "PBT: perturbation_interval=0", says(lambda: pbt(perturbation_interval=0))
@@ -520,14 +495,19 @@ CASES = [
     analyses,
     refusals,
     defaults,
+    *training.CASES,
+    *outcomes.CASES,
+    *habits.CASES,
 ]
 
 
 def main():
-    out = Path(sys.argv[1])
+    out, only = Path(sys.argv[1]), sys.argv[2:]
+    cases = [case for case in CASES if not only or case.__name__ in only]
+    print(f"cases {len(cases)}", flush=True)
     ray.init(num_cpus=8, include_dashboard=False, log_to_driver=False)
     rows = {}
-    for case in CASES:
+    for case in cases:
         rows.update({f"{case.__name__}: {what}": seen for what, seen in case()})
         print(f"case {case.__name__}", flush=True)
         out.write_text(json.dumps(rows, default=repr))

@@ -1,6 +1,7 @@
 """Run ``program.py`` with Ray and with ``poptune.compat.ray``, and write how they compare.
 
-    make parity
+    make parity                  # all of it, and write docs/ray_parity.md
+    make parity ARGS="stops"     # only these cases, and print what differs
 
 A row that differs must be explained in ``differences.py``, or the run fails.
 """
@@ -17,6 +18,7 @@ from differences import DIFFERENCES
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 HERE = Path(__file__).parent
+PROGRAM = ("program.py", "fitting.py", "training.py", "outcomes.py", "habits.py")
 PAGE = HERE.parents[1] / "docs" / "ray_parity.md"
 RAY = "Ray Tune 2.60.0"
 LONGEST = 160
@@ -24,10 +26,11 @@ LONGEST = 160
 INTRODUCTION = """\
 # Parity with Ray Tune
 
-The same program (`benchmarks/parity/program.py`), written for Ray, was run with {ray} and, with only its
-imports changed, with `poptune.compat.ray`. Its scores come from tables, so that nothing but the library
-decides who copies whom. Of {total} observations {equal} are equal and {different} differ, each for a reason.
-`make parity` runs it again and writes this page; a difference without a reason fails it.
+The same program (`benchmarks/parity/program.py` and the modules beside it), written for Ray, was run with
+{ray} and, with only its imports changed, with `poptune.compat.ray`. Its scores come from tables, so
+that nothing but the library decides who copies whom. Of {total} observations {equal} are equal and
+{different} differ, each for a reason. `make parity` runs it again and writes this page; a difference
+without a reason fails it.
 """
 
 
@@ -36,37 +39,48 @@ def migrated(script):
     return re.sub(r"^from ray\b", "from poptune.compat.ray", script, flags=re.MULTILINE)
 
 
-def observe(script, folder, advance):
-    """Run a program and return what it saw; ``advance`` is called after each of its cases."""
-    program, seen = folder / "program.py", folder / "seen.json"
-    program.write_text(script)
+def lay_out(folder, change):
+    """Write the program and its modules into a folder of their own."""
+    folder.mkdir()
+    for name in PROGRAM:
+        (folder / name).write_text(change((HERE / name).read_text()))
+
+
+def observe(folder, cases, tell):
+    """Run a program and return what it saw; ``tell`` is called with each line that it prints."""
+    seen = folder / "seen.json"
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "PYTHONWARNINGS": "ignore"}
+    command = [sys.executable, folder / "program.py", seen, *cases]
     with (
         (folder / "errors.txt").open("w+") as errors,
         subprocess.Popen(
-            [sys.executable, program, seen], stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment, cwd=folder
         ) as run,
     ):
         for line in run.stdout:
-            if line.startswith("case "):
-                advance()
+            tell(line)
         if run.wait():
             errors.seek(0)
-            sys.exit(f"{program} failed:\n{errors.read()[-4000:]}")
+            sys.exit(f"{folder} failed:\n{errors.read()[-4000:]}")
     return json.loads(seen.read_text())
 
 
-def observe_both():
-    script = (HERE / "program.py").read_text()
-    cases = len(re.search(r"^CASES = \[(.*?)\]", script, re.MULTILINE | re.DOTALL)[1].split())
+def observe_both(cases):
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns) as progress, tempfile.TemporaryDirectory(prefix="parity-") as folder:
         observed = []
-        for name, text in (("poptune", migrated(script)), ("ray", script)):
+        for name, change in (("poptune", migrated), ("ray", str)):
             own = Path(folder) / f"with_{name}"
-            own.mkdir()
-            task = progress.add_task(f"with {name}", total=cases)
-            observed.append(observe(text, own, lambda task=task: progress.advance(task)))
+            lay_out(own, change)
+            task = progress.add_task(f"with {name}", total=None)
+
+            def tell(line, task=task):
+                if line.startswith("cases "):
+                    progress.update(task, total=int(line.split()[1]))
+                elif line.startswith("case "):
+                    progress.advance(task)
+
+            observed.append(observe(own, cases, tell))
         return observed
 
 
@@ -106,17 +120,19 @@ def page(ours, rays):
 
 
 def main():
-    ours, rays = observe_both()
+    cases = sys.argv[1:]
+    ours, rays = observe_both(cases)
     if ours.keys() != rays.keys():
         sys.exit(f"Observed by one library only: {sorted(ours.keys() ^ rays.keys())}")
     different = {row for row in rays if ours[row] != rays[row]}
-    for row in sorted(DIFFERENCES.keys() - different):
+    for row in sorted(DIFFERENCES.keys() - different) if not cases else ():
         print(f"explained, but equal this time: {row}")
     if unexplained := sorted(different - DIFFERENCES.keys()):
         for row in unexplained:
             print(f"unexplained: {row}\n    Ray:     {rays[row]}\n    poptune: {ours[row]}")
         sys.exit(1)
-    PAGE.write_text(page(ours, rays), encoding="utf-8")
+    if not cases:
+        PAGE.write_text(page(ours, rays), encoding="utf-8")
     print(f"{len(rays)} observations, {len(different)} explained differences: {PAGE}")
 
 

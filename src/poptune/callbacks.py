@@ -256,9 +256,9 @@ class CallbackRunner:
             self._call_of(trial, "on_trial_start")
         self._call_of(trial, "on_trial_result", result=event.metrics)
         if event.checkpoint is not None:
-            self._call_of(trial, "on_trial_save")
             folder = self._layout.root / checkpoint_path(trial.spec.checkpoints_folder, event.checkpoint)
             self._call_of(trial, "on_checkpoint", checkpoint=str(folder))
+            self._call_of(trial, "on_trial_save")
 
     def _call_of(self, trial: Trial, hook: str, **arguments: Any) -> None:
         """Call a hook that is of a trial; each callback is given a result of its own."""

@@ -169,3 +169,16 @@ def test_sample_from_takes_functions_of_the_config_and_of_the_spec(function, con
 def test_a_key_that_is_called_config_is_read_by_its_name(configs):
     (config,) = configs({"config": 5, "c": tune.sample_from(lambda config: config["config"] + 1)})
     assert config["c"] == 6
+
+
+def test_what_a_function_computes_is_sampled_by_hand():
+    assert tune.sample_from(lambda _: 5).sample() == 5
+    assert tune.sample_from(lambda _: 5).sample(size=3) == [5, 5, 5]
+    assert tune.sample_from(lambda spec: spec).func(7) == 7
+    assert tune.sample_from(lambda: 5).func(None) == 5
+
+
+def test_a_choice_may_be_of_what_a_generator_gives():
+    assert tune.choice(value for value in (1, 2)).categories == tune.choice([1, 2]).categories
+    with pytest.raises(poptune.ConfigurationError, match="choice"):
+        tune.choice("ab")

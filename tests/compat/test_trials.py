@@ -5,6 +5,7 @@ import pytest
 import poptune
 from poptune.compat.ray import tune
 from poptune.compat.ray.tune.experiment import Trial, evaluated_params
+from poptune.compat.ray.tune.logger import LoggerCallback
 from poptune.compat.ray.tune.schedulers import ASHAScheduler
 from poptune.search_space import trial_tag
 
@@ -82,6 +83,53 @@ def test_a_callback_is_given_the_checkpoint_that_a_trial_has_saved(fit):
     results = fit(callbacks=[See()])
     assert seen == [result.checkpoint for result in results]
     assert [checkpoint.to_dict() for checkpoint in seen] == [{"x": 1}, {"x": 1}]
+
+
+def test_what_a_callback_writes_into_a_result_is_told_once_with_the_way_out(fit, log):
+    class Smart(tune.Callback):
+        def on_trial_result(self, iteration, trials, trial, result, **info):
+            result["should_checkpoint"] = True
+            result["loss"] = -1
+            del result["name"]
+
+    class ByPosition(Smart):
+        def on_trial_result(self, iteration, trials, trial, result, **info):
+            super().on_trial_result(iteration, trials, trial, result, **info)
+
+    for callback in (Smart(), ByPosition()):
+        grid = fit(callbacks=[callback])
+        assert [result.metrics["loss"] for result in grid] == [2, 4]
+    told = [line for line in log() if "Smart.on_trial_result writes" in line]
+    assert [line.split(" writes ")[1].split(",")[0] for line in told] == [
+        "result['loss']",
+        "result['should_checkpoint']",
+    ]
+    assert 'return {"should_checkpoint": True} from step()' in told[1]
+    assert "report it in the training code" in told[0]
+
+
+def test_a_callback_that_only_reads_results_is_told_nothing(fit, log):
+    class Reads(tune.Callback):
+        def on_trial_result(self, **info):
+            info["result"].pop("date", None)
+
+    fit(callbacks=[Reads()])
+    assert not [line for line in log() if "on_trial_result" in line]
+
+
+def test_callbacks_and_loggers_find_the_config_in_the_result(fit):
+    seen = []
+
+    class Reads(tune.Callback):
+        def on_trial_result(self, iteration, trials, trial, result, **info):
+            seen.append((result["config"], trial.last_result["config"]))
+
+    class Logs(LoggerCallback):
+        def log_trial_result(self, iteration, trial, result):
+            seen.append((result["config"], trial.last_result["config"]))
+
+    fit(callbacks=[Reads(), Logs()], space={"x": 1, "y": 2})
+    assert seen == [({"x": 1, "y": 2}, {"x": 1, "y": 2})] * 4
 
 
 def test_a_hook_of_poptunes_own_sees_poptunes_own_view(fit):

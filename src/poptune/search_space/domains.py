@@ -139,6 +139,14 @@ class SampleFrom:
         """Call the function, with ``spec`` if it takes an argument."""
         return self.function(spec) if self.takes_spec else self.function()
 
+    def sample(self, size: int = 1) -> Any:
+        """Compute a value outside a space, for a function that reads nothing of the config; or several."""
+        return self.compute({}) if size == 1 else [self.compute({}) for _ in range(size)]
+
+    def func(self, spec: object = None) -> Any:
+        """Compute a value: what :meth:`sample` was called in Ray until 2020, where it was given a spec."""
+        return self.compute(spec)
+
 
 @final
 @dataclass(frozen=True, slots=True, repr=False)

@@ -102,6 +102,12 @@ class SeenTrial(Trial, CallbackTrial):
         return self._trainable
 
     @property
+    def last_result(self) -> dict[str, Any]:
+        """The last result, and the config under ``"config"``; empty before the first."""
+        last = dict(super(SeenTrial, self).last_result)  # super() alone fails in a class with slots
+        return {**last, "config": self.config} if last else last
+
+    @property
     def checkpoint(self) -> Checkpoint | None:
         """The newest checkpoint of its present state."""
         ref = self._trial.checkpoint

@@ -37,7 +37,7 @@ __getattr__ = refuse_names(
 )
 
 
-class LoggerCallback(Callback):
+class LoggerCallback(Callback, may_change_results=True):
     """A callback with a hook for each thing that a logger writes down. Trials do not wait for it."""
 
     synchronous = False

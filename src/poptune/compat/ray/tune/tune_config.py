@@ -50,7 +50,10 @@ class TuneConfig:
                 "use absolute paths in the training code"
             )
         if self.num_samples == -1:
-            raise ConfigurationError("num_samples=-1 cannot be honoured here: say how many trials there are")
+            raise ConfigurationError(
+                "num_samples=-1 cannot be honoured here, where all trials are planned before the first one "
+                "starts: say how many trials there are at most; time_budget_s ends them all the same"
+            )
         search = _plain_search(self.search_alg)
         budget = self.time_budget_s
         return poptune.TuneConfig(

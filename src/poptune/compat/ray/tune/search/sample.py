@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sized
+from typing import Any
+
 import poptune
 from poptune import (
-    choice,
     grid_search,
     qrandint,
     qrandn,
@@ -37,6 +39,12 @@ __all__ = [
     "sample_from",
     "uniform",
 ]
+
+
+def choice(categories: Iterable[Any]) -> Categorical:
+    """One of several values, which a generator may give, too."""
+    values: Any = categories if isinstance(categories, Sized) else list(categories)
+    return poptune.choice(values)
 
 
 def loguniform(lower: float, upper: float, base: float | None = None) -> Float:

@@ -41,31 +41,37 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     dispatch_table: ClassVar = ChainMap({types.CodeType: _reduce_code}, cloudpickle.Pickler.dispatch_table)
 
 
-def load(file: IO[bytes], script: Script | None = None) -> Any:
-    """Return the next value of a file of pickles. This runs code in it.
+class Loader:
+    """Opens pickles of one experiment, one after another, which runs code in them.
 
     Args:
-        file: It stands at the beginning of a pickle, and behind it afterwards.
-        script: Take its functions and classes of today for those that a pickle holds which it has written.
-            A lambda, and what a function defines anew at each call where more than one is alike, stays the
-            code that it was, with the script's global variables of today.
+        script: Take its functions and classes of today for those that the pickles hold, if it is the script
+            that has written them. A lambda, and what a function defines anew at each call where more than one
+            is alike, stays the code that it was, with the script's global variables of today.
     """
-    begin = file.tell()
-    if script is not None:
-        try:
-            return _ScriptUnpickler(file, script).load()
-        except _OfAnotherScriptError:
-            pass
-        except (EOFError, pickle.UnpicklingError):
-            raise
-        except Exception as error:  # noqa: BLE001 - the user's classes of today may raise anything
-            warn(
-                "What the script defines today must be able to take the place of what it defined when the "
-                f"experiment was stored, but it cannot ({type(error).__name__}: {error}): the stored code "
-                "is used. Keep the members and attributes that stored values have"
-            )
-        file.seek(begin)
-    return pickle.load(file)  # noqa: S301 - the caller asked to run what is in there
+
+    def __init__(self, script: Script | None = None) -> None:
+        self._script = script
+
+    def load(self, file: IO[bytes]) -> Any:
+        """Return the next value of a file, which stands behind it afterwards."""
+        begin = file.tell()
+        if self._script is not None:
+            try:
+                return _ScriptUnpickler(file, self._script).load()
+            except _OfAnotherScriptError:
+                pass
+            except (EOFError, pickle.UnpicklingError):
+                raise
+            except Exception as error:  # noqa: BLE001 - the user's classes of today may raise anything
+                warn(
+                    "What the script defines today must be able to take the place of what it defined when "
+                    f"the experiment was stored, but it cannot ({type(error).__name__}: {error}): the stored "
+                    "code is used. Keep the members and attributes that stored values have"
+                )
+            self._script = None
+            file.seek(begin)
+        return pickle.load(file)  # noqa: S301 - the caller asked to run what is in there
 
 
 class _OfAnotherScriptError(Exception):

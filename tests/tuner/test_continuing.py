@@ -416,3 +416,17 @@ def said_by(script, version, *arguments):
     )
     assert not ran.returncode, ran.stderr
     return ran.stdout.strip()
+
+
+def test_what_cannot_take_the_place_of_what_was_stored_is_told_and_the_stored_code_is_used(tmp_path):
+    script = tmp_path / "script.py"
+    said_by(script, 1, "new", "function")
+    script.write_text(
+        SHAPES.replace("VERSION", "2").replace("RELU", "OTHER").replace("OTHER = 1", "OTHER = 3")
+    )
+    ran = subprocess.run(
+        [sys.executable, script, "restore"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "PoptuneWarning" in ran.stderr
+    assert "1 is not a valid Act" in ran.stderr
+    assert ran.stdout.strip() == "{1} {'(True, True, 1)'} 1 True"

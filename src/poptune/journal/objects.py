@@ -44,12 +44,12 @@ class ObjectTable:
         values: Sequence[Any] = (),
         path: Path | None = None,
         whole_bytes: int = 0,
-        script: Script | None = None,
+        loader: pickling.Loader | None = None,
     ) -> None:
         self._values = list(values)
         self._path = path
         self._whole_bytes = whole_bytes
-        self._script = script
+        self._loader = loader or pickling.Loader()
 
     @classmethod
     def create(cls, path: Path, definition: Any) -> ObjectTable:
@@ -75,8 +75,9 @@ class ObjectTable:
             JournalError: The file is missing or is no such file.
         """
         with _errors_explained(path), path.open("rb") as file:
-            definition = pickling.load(file, script)
-            table = cls(path=path, whole_bytes=file.tell(), script=script)
+            loader = pickling.Loader(script)
+            definition = loader.load(file)
+            table = cls(path=path, whole_bytes=file.tell(), loader=loader)
         table._read_on(path)
         return definition, table
 
@@ -96,7 +97,7 @@ class ObjectTable:
             file.seek(self._whole_bytes)
             while True:
                 try:
-                    self._values.append(pickling.load(file, self._script))
+                    self._values.append(self._loader.load(file))
                 except (EOFError, pickle.UnpicklingError):
                     break
                 self._whole_bytes = file.tell()

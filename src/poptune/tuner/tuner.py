@@ -94,8 +94,8 @@ class Tuner:
 
         The experiment's own trainable, scheduler and settings are opened, which runs code from the folder:
         restore only what you trust. Functions and classes that the script itself defines are those of today
-        where the same script restores, with what they call: what was mended there counts. A lambda keeps its own
-        line; what it calls is mended all the same.
+        where the same script restores, with what they call: what was mended there counts. A lambda keeps its
+        own line, but what it calls is that of today.
 
         With other stops, the trials go on that have not reached them. Those that a scheduler has ended, and
         those that failed unless it is said, stay as they are. What is changed here holds for later sessions,

@@ -106,6 +106,24 @@ def test_of_a_config_that_no_variable_holds_everything_may_be_read():
     assert reads.before("a")
 
 
+def test_where_others_have_the_config_too_everything_may_be_read():
+    reads = LoopReads(sys._getframe(), {"a": 1}, is_alone=False)
+    assert reads.anywhere("a")
+    assert reads.before("a")
+
+
+def asks_and_changes(config):
+    reads = begins(config)
+    if "a" in config:
+        config["b"] *= 2
+    return reads
+
+
+def test_to_ask_for_a_key_or_to_change_one_reads_no_other():
+    reads = asks_and_changes({"a": 1, "b": 2, "c": 3})
+    assert [reads.anywhere(path) for path in "abc"] == [False, True, False]
+
+
 def test_the_caller_outside_of_the_package_is_found():
     assert frame_of_user() is sys._getframe()
 

@@ -125,6 +125,52 @@ def test_in_a_loop_over_steps_it_is_an_error_also_where_the_value_was_read(tmp_p
     assert "brought the donor's value along" in str(errors[0])
 
 
+def decays_by_hand(config):
+    model, optimizer = built(config)
+    for step in tune.steps(config, model=model, optimizer=tune.bind(optimizer, weight_decay="wd")):
+        for group in optimizer.param_groups:
+            group["lr"] = config["lr"] * 0.5 ** (step // 2)
+        tune.report({"loss": trained(model, optimizer)})
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_schedule_by_hand_may_pass_through_the_donors_value(tmp_path, seed):
+    rates = {"lr": tune.choice([0.2, 0.1, 0.05, 0.025, 0.0125]), "wd": 0.0}
+    results = tune.Tuner(
+        decays_by_hand,
+        param_space=rates,
+        tune_config=tune.TuneConfig(
+            metric="loss",
+            mode="min",
+            num_samples=4,
+            seed=seed,
+            scheduler=PopulationBasedTraining(
+                time_attr="training_iteration",
+                perturbation_interval=2,
+                synch=True,
+                hyperparam_mutations={"lr": [0.2, 0.1, 0.05, 0.025, 0.0125]},
+            ),
+        ),
+        run_config=tune.RunConfig(
+            storage_path=tmp_path, verbose=0, executor="inline", stop={"training_iteration": 8}
+        ),
+    ).fit()
+    assert not results.num_errors, results.errors
+
+
+def test_a_setting_that_has_moved_or_whose_number_another_hyperparameter_has_is_not_stale():
+    watch = StaleWatch({"lr": 0.1}, {"lr": 0.2})
+    parameter = torch.nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([parameter], lr=0.05)
+    for rate in (0.05, 0.1, 0.05):
+        optimizer.param_groups[0]["lr"] = rate
+        parameter.grad = torch.ones(1)
+        optimizer.step()
+    assert watch.end() == {}
+    assert step_with({"g_lr": 0.1, "d_lr": 0.1}, {"g_lr": 0.2, "d_lr": 0.1}, lr=0.1) == {}
+    assert step_with({"lr_g": 0.1, "lr_d": 0.3}, {"lr_g": 0.2, "lr_d": 0.3}, lr=0.1).keys() == {"lr_g"}
+
+
 def step_with(watch_donor, config, **settings):
     watch = StaleWatch(watch_donor, config)
     parameter = torch.nn.Parameter(torch.ones(1))

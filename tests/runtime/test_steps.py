@@ -760,3 +760,69 @@ def test_the_config_is_a_plain_dict_before_and_after_an_exploit_in_place(trial):
     line = trial.run(train, old, trial.exploit(new, {"counter": {"value": 0}}))
     assert len(line.results) == 6
     assert set(kinds) == {dict}
+
+
+class Trainer:
+    def __init__(self, config):
+        self.config = config
+        self.weight = tune.StateRef(0.0)
+
+    def step(self):
+        self.weight.value += self.config["lr"]
+        return self.weight.value
+
+    def loop(self, config):
+        for _ in tune.steps(config, weight=self.weight):
+            tune.report({"score": self.step()})
+
+
+def in_a_method(config):
+    Trainer(config).loop(config)
+
+
+def own_steps(config, **state):
+    yield from tune.steps(config, **state)
+
+
+def in_a_wrapper_of_steps(config):
+    trainer = Trainer(config)
+    for _ in own_steps(config, weight=trainer.weight):
+        trainer.weight.value += config["lr"]
+        tune.report({"score": trainer.weight.value})
+
+
+def with_a_count_of_explorations(config):
+    trainer = Trainer(config)
+    for _ in tune.steps(config, weight=trainer.weight):
+        tune.report({"score": trainer.step(), "explored": config.get("explored", 0)})
+
+
+def counted(config):
+    return {**config, "explored": config.get("explored", 0) + 1}
+
+
+@pytest.mark.parametrize("train", [in_a_method, in_a_wrapper_of_steps, with_a_count_of_explorations])
+def test_a_loop_whose_config_others_have_too_or_that_holds_bookkeeping_is_not_refused(tmp_path, train):
+    space = {"lr": tune.uniform(0, 1)}
+    results = tune.Tuner(
+        train,
+        param_space=space,
+        tune_config=tune.TuneConfig(
+            metric="score",
+            mode="max",
+            num_samples=4,
+            seed=1,
+            scheduler=tune.PopulationBasedTraining(
+                time_attr="training_iteration",
+                perturbation_interval=2,
+                synch=True,
+                hyperparam_mutations=space,
+                custom_explore_fn=counted,
+            ),
+        ),
+        run_config=tune.RunConfig(
+            storage_path=tmp_path, verbose=0, executor="inline", stop={"training_iteration": 8}
+        ),
+    ).fit()
+    assert not results.num_errors, results.errors
+    assert max(result.config.get("explored", 0) for result in results) >= 2

@@ -11,6 +11,7 @@ from poptune.errors import TrainableError, TrainingCodeError
 from poptune.runtime.configs import become, changed_paths, plain_part
 from poptune.runtime.reads import LoopReads, Span, frame_of_user
 from poptune.runtime.session import Session
+from poptune.runtime.stale import story_of
 from poptune.runtime.states import BoundState, StateRef
 from poptune.types import Config
 
@@ -135,7 +136,8 @@ class LiveState:
         self._adopted = new
         become(self._config, old, new)
         self._write_bound()
-        self._unproven = [path for path in changed if path in mutated]
+        is_one = self._session.terms.is_hyperparameter
+        self._unproven = [path for path in changed if path in mutated and is_one(path)]
         self._exploited_at = self._session.iteration
         self._last = self._session.iteration - 1
         return True
@@ -171,6 +173,7 @@ class LiveState:
                 raise
         for reference, holder, attribute in shared:
             reference.value = getattr(_content(holder), attribute)
+        self._session.has_loaded([_content(value) for value in self._state.values()])
 
     def _write_bound(self) -> None:
         for bound in self._bound:
@@ -189,7 +192,7 @@ class LiveState:
         for bound in self._bound:
             bound.check(self._config, lambda path: self._reads.anywhere(path, report=report))
         if stale := self._session.stale_hyperparameters():
-            raise TrainingCodeError(stale)
+            raise TrainingCodeError(story_of(stale))
 
     def _not_used(self, ignored: list[str]) -> str:
         names = ", ".join(map(repr, ignored))

@@ -34,6 +34,15 @@ class Terms(Struct, frozen=True, kw_only=True):
     seed_libraries: bool = True
     """Whether the global random numbers of libraries are seeded before a trial's code is entered."""
     resources: dict[str, float]
+    hyperparameters: tuple[str, ...] = ()
+    """The dotted paths of the space and the mutations; all else in a config is bookkeeping. Empty: all."""
+
+    def is_hyperparameter(self, path: str) -> bool:
+        """Whether the value at a dotted path is one, or is in one, or has one in it."""
+        return not self.hyperparameters or any(
+            path == known or path.startswith(f"{known}.") or known.startswith(f"{path}.")
+            for known in self.hyperparameters
+        )
 
 
 class Assignment(Struct, frozen=True, kw_only=True, tag="assign"):

@@ -52,11 +52,12 @@ class LoopReads:
     Args:
         frame: Of the code that has just called what it is to loop over.
         config: The very dict that it holds.
+        is_alone: Whether no other code of the user's has been given the config before.
     """
 
     __slots__ = ("_before", "_code", "_config", "_is_unknown", "_loop", "_variables")
 
-    def __init__(self, frame: FrameType, config: dict[str, Any]) -> None:
+    def __init__(self, frame: FrameType, config: dict[str, Any], *, is_alone: bool = True) -> None:
         self._config = config
         self._code = frame.f_code
         self._variables = frame.f_locals  # which holds the config, too, once it was asked for
@@ -68,7 +69,7 @@ class LoopReads:
             for read in _reads(frame.f_code, name, prefix)
             if not _within(read.span, call)
         ]
-        self._is_unknown = "" not in names.values()
+        self._is_unknown = "" not in names.values() or not is_alone
         self._before = [read for read in reads if read.offset < began]
         self._loop = [read for read in reads if read.offset > began or read.offset == _EVERYWHERE]
 
@@ -114,6 +115,12 @@ def _is_kept_by(holder: object) -> bool:
             not isinstance(each, list | FrameType | GeneratorType) for each in gc.get_referrers(holder)
         )
     return not isinstance(holder, FrameType) and not type(holder).__module__.startswith("poptune.runtime.")
+
+
+def is_entered_by_us(frame: FrameType) -> bool:
+    """Whether it is the training function itself, and not a helper whose callers have the config, too."""
+    caller = frame.f_back
+    return caller is None or caller.f_globals.get("__name__", "").startswith(_OURS)
 
 
 def frame_of_user() -> FrameType:
@@ -202,7 +209,10 @@ def _loads(instruction: dis.Instruction, name: str) -> bool:
 
 
 def _keys(instructions: Sequence[dis.Instruction], place: int) -> Iterator[str | None]:
-    """Yield the keys that are looked up one after another; None alone where one is set instead."""
+    """Yield the keys that are looked up one after another; None where one is set or asked for instead."""
+    if instructions[place].opname == "CONTAINS_OP":
+        yield None
+        return
     while place + 1 < len(instructions):
         method = instructions[place].opname in _ATTRIBUTES
         if method and instructions[place].argval == "get":
@@ -215,6 +225,9 @@ def _keys(instructions: Sequence[dis.Instruction], place: int) -> Iterator[str |
             return
         if following.opname in {"STORE_SUBSCR", "DELETE_SUBSCR"}:
             yield None
+            return
+        if following.opname == "COPY":  # it is changed in place, as by *=
+            yield key
             return
         if following.opname != "BINARY_SUBSCR" and following.argrepr != "[]":
             return

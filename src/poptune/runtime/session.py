@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
@@ -123,10 +123,15 @@ class Session:
         """The last iteration that was reported along the lineage of the trial's state."""
         return self._standing.iteration
 
-    def stale_hyperparameters(self) -> str:
-        """Return what is to be said, once, of hyperparameters that a copied optimizer brought along."""
+    def stale_hyperparameters(self) -> dict[str, tuple[float, Any]]:
+        """Return, once, the values that a copied optimizer brought along, and those that the config has."""
         watch, self._stale = self._stale, None
-        return "" if watch is None else story_of(watch.end())
+        return {} if watch is None else watch.end()
+
+    def has_loaded(self, objects: Iterable[Any]) -> None:
+        """Note that these objects have just taken over a saved state."""
+        if self._stale is not None:
+            self._stale.note_loaded(objects)
 
     @property
     def iterations_made(self) -> int:
@@ -178,7 +183,7 @@ class Session:
         """
         if self._unwinding is not None:
             self._leave_again()
-        if self._stale is not None and (story := self.stale_hyperparameters()):
+        if self._stale is not None and (story := story_of(self.stale_hyperparameters())):
             warn(story)
         while (order := self._channel.poll()) is not None:
             self._obey(order)

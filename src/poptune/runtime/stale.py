@@ -8,7 +8,7 @@ whichever form the training code has; so one is seen that has the donor's value 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from numbers import Real
 from typing import Any
 
@@ -18,6 +18,8 @@ from poptune.types import Config
 
 _TELLING_DIGITS = 8
 """A number that takes so many characters was drawn: nobody has it by chance."""
+_Place = tuple[str, int, int, str]
+"""The path of a hyperparameter; the optimizer, the number of the group and the name of a setting."""
 _ALIASES = {"learning_rate": "lr", "wd": "weight_decay", "beta_1": "beta1", "beta_2": "beta2"}
 
 
@@ -33,9 +35,23 @@ class StaleWatch:
         self._changed = {
             path: (_found(donor, path), value_at(config, path)) for path in changed_paths(donor, config)
         }
-        self._stale: dict[str, float] = {}
+        self._explained = {
+            path
+            for path, (before, _) in self._changed.items()
+            if _is_number(before) and float(before) in _numbers_beside(config, path)
+        }
+        self._stale: dict[_Place, float | None] = {}
+        """What each setting had at its first step; ``None`` once it is something else than the donor's."""
         self._applied: set[str] = set()
+        self._loaded: list[float] | None = None
+        """The very numbers that the state held, if they are known: all others were written since."""
         self._remove = _watch_steps(self._look) if self._changed else _nothing
+
+    def note_loaded(self, objects: Iterable[Any]) -> None:
+        """Note that these objects have just taken over the copied state, with nothing written since."""
+        holders = [part for each in objects for part in (each, *getattr(each, "__dict__", {}).values())]
+        groups = [group for each in holders for group in _groups(each)]
+        self._loaded = [value for group in groups for _, value in _settings(group)]
 
     def end(self) -> dict[str, tuple[float, Any]]:
         """Stop looking; return by dotted path which values are in use, and which the config has."""
@@ -43,19 +59,36 @@ class StaleWatch:
         self._remove = _nothing
         return {
             path: (used, self._changed[path][1])
-            for path, used in self._stale.items()
-            if path not in self._applied
+            for (path, *_), used in self._stale.items()
+            if used is not None and path not in self._applied
         }
 
     def _look(self, optimizer: Any, *_: object) -> None:
-        for group in optimizer.param_groups:
+        for number, group in enumerate(optimizer.param_groups):
             settings = dict(_settings(group))
             for path, (before, now) in self._changed.items():
                 for name, used in settings.items():
+                    place = (path, id(optimizer), number, name)
                     if _is_close(used, now):
                         self._applied.add(path)
-                    elif _is_close(used, before) and _is_of(path, name, before):
-                        self._stale[path] = used
+                    elif not self._is_brought(used, before) or not self._is_of(path, name, before):
+                        self._stale[place] = None  # by a schedule of the user's own, it may come to any value
+                    else:
+                        self._stale.setdefault(place, used)
+
+    def _is_brought(self, used: float, before: Any) -> bool:
+        """Whether a number is the donor's: the very object where that is known, else one as large."""
+        is_loaded = self._loaded is None or any(used is value for value in self._loaded)
+        return is_loaded and _is_close(used, before)
+
+    def _is_of(self, path: str, name: str, value: float) -> bool:
+        """Whether a setting is this hyperparameter: by its name, or by a value that nobody has by chance."""
+        leaf = path.rpartition(".")[2]
+        leaf = _ALIASES.get(leaf, leaf)
+        if leaf == name:
+            return True
+        is_alike = leaf.endswith(f"_{name}") or leaf.startswith(f"{name}_")
+        return path not in self._explained and (is_alike or len(repr(float(value))) >= _TELLING_DIGITS)
 
 
 def story_of(stale: Mapping[str, tuple[float, Any]]) -> str:
@@ -95,6 +128,12 @@ def _found(config: Config, path: str) -> Any:
         return None
 
 
+def _groups(holder: object) -> list[Mapping[str, Any]]:
+    """The param groups of an optimizer; none of anything else."""
+    groups = getattr(holder, "param_groups", None)
+    return [group for group in groups if isinstance(group, Mapping)] if isinstance(groups, list) else []
+
+
 def _settings(group: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """Yield the numbers of a param group; with a schedule, of its rates the one that it goes out from."""
     for name, value in group.items():
@@ -118,8 +157,13 @@ def _is_close(used: float, value: Any) -> bool:
     return same(used, float(value)) or abs(used - float(value)) <= 1e-6 * abs(used)
 
 
-def _is_of(path: str, name: str, value: float) -> bool:
-    """Whether a setting is this hyperparameter: by their names, or by a number that nobody has by chance."""
-    leaf = path.rpartition(".")[2]
-    leaf = _ALIASES.get(leaf, leaf)
-    return leaf == name or leaf.endswith(f"_{name}") or len(repr(float(value))) >= _TELLING_DIGITS
+def _numbers_beside(config: Mapping[str, Any], path: str) -> set[Any]:
+    """The numbers that other hyperparameters than this one have."""
+    found = set()
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            inner = path.removeprefix(f"{key}.") if path.startswith(f"{key}.") else ""
+            found |= _numbers_beside(value, inner)
+        elif key != path and isinstance(value, int | float):
+            found.add(value)
+    return found

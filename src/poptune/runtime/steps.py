@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from poptune.errors import TrainingCodeError
 from poptune.runtime import current
 from poptune.runtime.live_state import OURS, LiveState, Stateful
-from poptune.runtime.reads import LoopReads, frame_of_user
+from poptune.runtime.reads import LoopReads, frame_of_user, is_entered_by_us
 from poptune.runtime.session import Session
 from poptune.types import Config
 
@@ -58,7 +58,9 @@ def steps(config: Config, /, **state: Stateful) -> Generator[int]:
     session = current.session("steps()")
     _check_state(state)
     given = _given(config, session)
-    return _loop(LiveState(session, given, state, LoopReads(frame_of_user(), given)), session)
+    frame = frame_of_user()
+    reads = LoopReads(frame, given, is_alone=is_entered_by_us(frame))
+    return _loop(LiveState(session, given, state, reads), session)
 
 
 def _loop(live: LiveState, session: Session) -> Generator[int]:

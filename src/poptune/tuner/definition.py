@@ -26,6 +26,7 @@ from poptune.notices import warn
 from poptune.runtime.protocol import Terms
 from poptune.runtime.trainable import Prepared, Trainable, bundles_of, check_resources
 from poptune.schedulers import PopulationBasedTraining, PopulationBasedTrainingReplay
+from poptune.schedulers.placing import leaves
 from poptune.search_space import Resolved, entries, validate, variants
 from poptune.stoppers import StopRules, stop_rules
 from poptune.storage import local_path, remote_url
@@ -243,7 +244,15 @@ class Definition:
             background_saves=checkpoints.save_in_background,
             seed_libraries=self.tune.seed_libraries,
             resources=self.resources,
+            hyperparameters=self._hyperparameters(),
         )
+
+    def _hyperparameters(self) -> tuple[str, ...]:
+        scheduler = self.tune.scheduler
+        if not isinstance(scheduler, PopulationBasedTraining):
+            return ()
+        mutated = (".".join(keys) for keys, _ in leaves(scheduler.hyperparam_mutations or {}))
+        return tuple({**dict.fromkeys(entries(self.param_space)), **dict.fromkeys(mutated)})
 
 
 def _fitted(scheduler: Scheduler[Any], param_space: Mapping[str, Any]) -> Scheduler[Any]:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import argparse
 import functools
 import math
+import warnings
+from collections import deque
 from dataclasses import dataclass
 
 import cloudpickle
@@ -32,6 +34,30 @@ class Contrary:
         return 0
 
 
+class Framed(Plain):
+    """Looks like a frame, but cannot be compared."""
+
+    def equals(self, other):
+        raise ValueError
+
+
+class Closed(Plain):
+    __hash__ = None
+
+    def __eq__(self, other):
+        raise RuntimeError
+
+
+def nested(*rows, **options):
+    return torch.nested.nested_tensor([torch.tensor(row) for row in rows], **options)
+
+
+def objects(*members):
+    array = np.empty(len(members), dtype=object)
+    array[:] = members
+    return array
+
+
 def relu(x):
     return max(x, 0)
 
@@ -48,6 +74,19 @@ PAIRS = [
     (np.array([1.0, math.nan]), np.array([2.0, math.nan])),
     (pd.DataFrame({"a": [1, math.nan]}), pd.DataFrame({"a": [2, math.nan]})),
     (pd.Series([1, 2]), pd.Series([1, 3])),
+    (pd.Series([1, 2], name="a"), pd.Series([1, 2], name="b")),
+    (pd.DataFrame({"a": [np.ones(2), None]}), pd.DataFrame({"a": [np.zeros(2), None]})),
+    (torch.ones(2, device="meta"), torch.ones(3, device="meta")),
+    (torch.ones(2), torch.ones(2, requires_grad=True)),
+    (torch.ones(2, device="meta"), torch.ones(2)),
+    (objects(np.ones(2), None), objects(np.zeros(2), None)),
+    (objects(np.ones(2), None), objects(np.ones(2), 0)),
+    (np.array(None), np.array(1, dtype=object)),
+    (deque([1, 2], maxlen=2), deque([1, 2])),
+    (deque([np.ones(2)]), deque([np.zeros(2)])),
+    (Framed(1), Framed(2)),
+    (Framed(np.ones(2)), Framed(np.zeros(2))),
+    (Closed(1), Closed(2)),
     (relu, counted(1)),
     (counted(1), counted(2)),
     (lambda x: x, lambda x: 2 * x),
@@ -69,7 +108,19 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("one", "other"), PAIRS, ids=lambda value: type(value).__name__)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # these layouts are in a beta state, says torch
+    LAYOUTS = [
+        (torch.eye(2).to_sparse(), torch.ones(2, 2).to_sparse()),
+        (torch.eye(2).to_sparse(), 2 * torch.eye(2).to_sparse()),
+        (torch.eye(2).to_sparse_csr(), 2 * torch.eye(2).to_sparse_csr()),
+        (nested([1.0], [1.0, 2.0]), nested([1.0], [1.0, 3.0])),
+        (nested([1.0], [1.0, 2.0]), nested([1.0, 1.0], [2.0])),
+        (nested([1.0], [1.0, 2.0], layout=torch.jagged), nested([1.0], [1.0, 3.0], layout=torch.jagged)),
+    ]
+
+
+@pytest.mark.parametrize(("one", "other"), [*PAIRS, *LAYOUTS], ids=lambda value: type(value).__name__)
 def test_a_value_is_the_same_as_its_pickled_copy_and_no_other(one, other):
     for value in (one, other):
         copy = cloudpickle.loads(cloudpickle.dumps(value))

@@ -7,6 +7,7 @@ was pickled and opened again is another object than before. So one careful :func
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from numbers import Number
@@ -30,7 +31,8 @@ def same(one: object, other: object) -> bool:
     - Functions and methods: the same name, code, defaults and captured values, also after pickling.
     - Classes and modules: the same name.
     - Dicts, lists, tuples, sets: member by member.
-    - All else: as it compares itself; where it does not, by what it would be copied from.
+    - All else: as it compares itself; where it does not, by what it would be copied from. So it is for
+      arrays and frames that cannot be compared, such as sparse tensors and those without data.
 
     Nothing that a value raises on being compared reaches the caller.
 
@@ -65,7 +67,7 @@ def _same(one: Any, other: Any, pairs: _Pairs) -> bool:
     try:
         if isinstance(one, Number) and isinstance(other, Number):
             return bool(one == other) or (_is_nan(one) and _is_nan(other))
-        return _same_class(type(one), type(other)) and _compare(one)(one, other, pairs)
+        return _same_class(type(one), type(other)) and _same_of_a_class(one, other, pairs)
     except Exception:  # noqa: BLE001 - comparing may be the value's own code
         return False
 
@@ -78,6 +80,12 @@ def _same_class(one: type, other: type) -> bool:
     return one is other or (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
 
 
+def _same_of_a_class(one: Any, other: Any, pairs: _Pairs) -> bool:
+    with contextlib.suppress(Exception):  # not every tensor compares, or tells its shape
+        return _compare(one)(one, other, pairs)
+    return _same_taken_apart(one, other, pairs)
+
+
 def _compare(value: Any) -> Callable[[Any, Any, _Pairs], bool]:  # noqa: C901 - a case for each kind
     """Return how values of this kind are compared with others of the same class."""
     match value:
@@ -85,6 +93,8 @@ def _compare(value: Any) -> Callable[[Any, Any, _Pairs], bool]:  # noqa: C901 - 
             return _same_mapping
         case list() | tuple():
             return _same_members
+        case deque():
+            return lambda one, other, pairs: one.maxlen == other.maxlen and _same_members(one, other, pairs)
         case AbstractSet():
             return _same_set
         case FunctionType():
@@ -101,8 +111,15 @@ def _compare(value: Any) -> Callable[[Any, Any, _Pairs], bool]:  # noqa: C901 - 
             return _same_parts_named("__name__")
         case type():
             return lambda one, other, _: _same_class(one, other)
+    return _compare_as_offered(value)
+
+
+def _compare_as_offered(value: Any) -> Callable[[Any, Any, _Pairs], bool]:
+    """Return how values are compared that are known by what they offer only, so that nothing is imported."""
+    if getattr(value, "is_nested", False) is True:  # a tensor whose copy has another size, by name
+        return _same_taken_apart
     if callable(getattr(value, "equals", None)):  # frames, series and indices
-        return lambda one, other, _: bool(one.equals(other))
+        return _same_frame
     return _same_array if hasattr(value, "shape") and hasattr(value, "dtype") else _same_object
 
 
@@ -130,10 +147,17 @@ def _same_parts_named(*names: str) -> Callable[[Any, Any, _Pairs], bool]:
     )
 
 
-def _same_array(one: Any, other: Any, _: _Pairs) -> bool:
-    """Arrays and tensors of any library, told by what they offer, so that none is imported."""
+def _same_frame(one: Any, other: Any, pairs: _Pairs) -> bool:
+    return bool(one.equals(other)) and _same(getattr(one, "name", None), getattr(other, "name", None), pairs)
+
+
+def _same_array(one: Any, other: Any, pairs: _Pairs) -> bool:
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
+    if getattr(one, "requires_grad", False) is not getattr(other, "requires_grad", False):
+        return False
+    if one.dtype == object:
+        return _same(one.tolist(), other.tolist(), pairs)
     return bool(((one == other) | ((one != one) & (other != other))).all())  # noqa: PLR0124 - NaN
 
 
@@ -143,4 +167,8 @@ def _same_object(one: Any, other: Any, pairs: _Pairs) -> bool:
         with contextlib.suppress(Exception):  # such as a dataclass that holds an array
             if one == other:
                 return True
+    return _same_taken_apart(one, other, pairs)
+
+
+def _same_taken_apart(one: Any, other: Any, pairs: _Pairs) -> bool:
     return _same(one.__reduce_ex__(_COPYING), other.__reduce_ex__(_COPYING), pairs)

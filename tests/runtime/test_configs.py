@@ -1,5 +1,7 @@
 """Configs as plain dicts."""
 
+from types import MappingProxyType
+
 import cloudpickle
 import numpy as np
 import pytest
@@ -41,6 +43,18 @@ def test_it_becomes_another_config_in_place_with_all_that_is_nested():
     assert config["net"]["act"] is not new["net"]["act"]
     become(config, new, {"net": 3})
     assert config == {"net": 3, "of_the_user": 7}
+
+
+def test_whatever_is_a_mapping_is_taken_over_as_dicts():
+    old = MappingProxyType({"net": MappingProxyType({"width": 2, "depth": 1})})
+    new = MappingProxyType({"net": MappingProxyType({"width": 3, "act": MappingProxyType({"kind": "relu"})})})
+    config = own_copy(old)
+    net = config["net"]
+    assert list(changed_paths(old, new)) == ["net.width", "net.act.kind"]
+    become(config, old, new)
+    assert config == {"net": {"width": 3, "act": {"kind": "relu"}}}
+    assert config["net"] is net
+    assert type(net["act"]) is dict
 
 
 class Thing:

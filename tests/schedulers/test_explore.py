@@ -4,6 +4,7 @@ import argparse
 import functools
 import threading
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import cloudpickle
@@ -438,6 +439,57 @@ def test_a_function_that_returns_a_domain_means_a_sample_of_it() -> None:
     perturb = Perturb(mutations=mutations, resample_probability=1)
     assert perturb.explore(filled[0], draw_with(7)) == perturb.explore(filled[0], draw_with(7))
     assert {perturb.explore(filled[0], draw_with(seed))["x"] for seed in range(50)} == {3, 4, 5}
+
+
+def test_domains_within_what_a_function_returns_are_drawn_from() -> None:
+    mutations = {"x": lambda: [tune.randint(3, 6)], "y": lambda: {"z": (1, tune.uniform(0, 1))}}
+    perturb = Perturb(mutations=mutations, resample_probability=1)
+    for config in (fill_missing({}, mutations, draw_with(0)), perturb.explore({"x": [9]}, draw_with(1))):
+        assert config["x"] in ([3], [4], [5])
+        assert config["y"]["z"][0] == 1
+        assert 0 <= config["y"]["z"][1] <= 1
+
+
+class Attributes(dict):
+    """A dict that reads by attributes, as of many libraries."""
+
+    __getattr__ = dict.__getitem__
+
+
+class Fixed(Mapping):
+    """A mapping that is no dict, as a config of OmegaConf."""
+
+    def __init__(self, **values: Any) -> None:
+        self.values_of = values
+
+    def __getitem__(self, key: str) -> Any:
+        return self.values_of[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_of)
+
+    def __len__(self) -> int:
+        return len(self.values_of)
+
+
+@pytest.mark.parametrize("kind", [Attributes, Fixed])
+@pytest.mark.parametrize("resample_probability", [0.0, 1.0])
+def test_a_mapping_among_the_options_is_a_plain_dict_ever_after(kind, resample_probability) -> None:
+    options = [kind(size=kind(width=place)) for place in range(4)]
+    plain = [{"size": {"width": place}} for place in range(4)]
+    for mutation in (options, tune.ordinal(options), tune.choice(options), lambda: options[2]):
+        found = [fill_missing({}, {"x": mutation}, draw_with(0))["x"]]
+        found += many(plain[1], mutation, 20, resample_probability=resample_probability)
+        assert all(type(each) is type(each["size"]) is dict and each in plain for each in found)
+    moved = many(plain[1], options, 20, resample_probability=0.0)
+    assert {each["size"]["width"] for each in moved} == {0, 2}, "it has its place in the list"
+
+
+def test_a_mapping_that_a_custom_function_puts_in_is_a_plain_dict() -> None:
+    perturb = Perturb(mutations={}, custom=lambda config: Attributes(config, deep=Fixed(y=2)))
+    explored = perturb.explore({"x": 1}, draw_with(0))
+    assert type(explored) is type(explored["deep"]) is dict
+    assert explored == {"x": 1, "deep": {"y": 2}}
 
 
 def test_a_function_that_raises_is_an_error_that_names_its_key() -> None:

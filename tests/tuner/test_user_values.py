@@ -328,3 +328,31 @@ def test_a_run_with_options_of_any_kind_goes_on_after_a_restore_as_it_would_have
         assert [at for at, _ in one.schedule.changes] == [at for at, _ in other.schedule.changes]
         assert same([c for _, c in one.schedule.changes], [c for _, c in other.schedule.changes])
     assert tune.verify(torn).ok
+
+
+class Attributes(dict):
+    """A dict that reads by attributes, as of many libraries."""
+
+    __getattr__ = dict.__getitem__
+
+
+def test_a_dict_of_another_class_is_a_plain_one_before_and_after_an_exploit_and_in_the_frame(tmp_path):
+    options = [Attributes(width=place, deep=Attributes(act="relu")) for place in range(3)]
+    kinds = set()
+
+    def remembering(config):
+        kinds.add((type(config["net"]), type(config["net"]["deep"])))
+        train(config)
+
+    grid = fit(
+        tmp_path,
+        {"lr": LR, "net": tune.choice(options)},
+        trainable=remembering,
+        hyperparam_mutations={"lr": LR, "net": options},
+    )
+    assert any(len(result.lineage.segments) > 1 for result in grid)
+    assert kinds == {(dict, dict)}
+    pd.testing.assert_frame_equal(
+        grid.get_dataframe(), tune.ResultGrid.from_path(grid.experiment_path).get_dataframe()
+    )
+    assert {"config/net/width", "config/net/deep/act"} <= set(grid.get_dataframe())

@@ -15,7 +15,7 @@ def own_copy(config: Mapping[str, Any]) -> Config:
     return {key: own_copy(value) if isinstance(value, Mapping) else value for key, value in config.items()}
 
 
-def become(config: Config, old: Config, new: Config) -> None:
+def become(config: Config, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Have a config, and the dicts nested in it, take over the values of `new` in place.
 
     The keys that only `old` has go; those that the user has added stay.
@@ -24,18 +24,18 @@ def become(config: Config, old: Config, new: Config) -> None:
         config.pop(key, None)
     for key, value in new.items():
         mine, before = config.get(key), old.get(key)
-        if isinstance(mine, dict) and isinstance(value, dict) and isinstance(before, dict):
+        if isinstance(mine, dict) and isinstance(value, Mapping) and isinstance(before, Mapping):
             become(mine, before, value)
         else:
-            config[key] = own_copy(value) if isinstance(value, dict) else value
+            config[key] = own_copy(value) if isinstance(value, Mapping) else value
 
 
 def changed_paths(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> Iterator[str]:
     """Yield the dotted paths of the values in `new` that `old` lacks, or has otherwise."""
     for key, value in new.items():
         before = old.get(key)
-        if isinstance(value, dict):
-            yield from changed_paths(before if isinstance(before, dict) else {}, value, f"{path}{key}.")
+        if isinstance(value, Mapping):
+            yield from changed_paths(before if isinstance(before, Mapping) else {}, value, f"{path}{key}.")
         elif key not in old or not same(before, value):
             yield f"{path}{key}"
 

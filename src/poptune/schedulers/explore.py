@@ -33,7 +33,8 @@ def sample(mutation: Any, rng: np.random.Generator, *, where: str) -> Any:
     """Draw a fresh value from a mutation that is not a dict.
 
     Args:
-        mutation: The mutation. What a function returns is the value, or a domain to draw it from.
+        mutation: The mutation. What a function returns is the value, or a domain to draw it from, or a list
+            or dict with domains in it.
         rng: What to draw with.
         where: The hyperparameter's dotted path, for an error.
 
@@ -41,11 +42,13 @@ def sample(mutation: Any, rng: np.random.Generator, *, where: str) -> Any:
         ConfigurationError: A function raises.
     """
     if isinstance(mutation, list | tuple):
-        return mutation[int(rng.integers(len(mutation)))]
-    drawn = mutation if isinstance(mutation, Domain) else copied(_called(mutation, where))
-    if not isinstance(drawn, Domain):
-        return drawn
-    return resolve({"value": drawn}, generator=lambda _: rng).config["value"]
+        return _resolved(mutation[int(rng.integers(len(mutation)))], rng)
+    return _resolved(mutation if isinstance(mutation, Domain) else copied(_called(mutation, where)), rng)
+
+
+def _resolved(value: Any, rng: np.random.Generator) -> Any:
+    """Return what a param_space with this value would become: plain dicts, with all domains drawn from."""
+    return resolve({"value": value}, generator=lambda _: rng).config["value"]
 
 
 def _called(mutation: Callable[[], Any], where: str) -> Any:
@@ -104,7 +107,8 @@ class Perturb:
                 f"custom_explore_fn must return the changed config, a dict, got {changed!r}: "
                 "end it with `return config`"
             )
-        return copied(changed)
+        plain: Config = _copy(copied(changed))
+        return plain
 
     def _each(self, config: Config, mutations: Mapping[str, Any], draw: Draw, path: str) -> Config:
         for key, mutation in mutations.items():
@@ -123,9 +127,9 @@ class Perturb:
             values = mutation.values if isinstance(mutation, Ordinal) else mutation
             place = None if resample else index_of(*without_numpy_scalars((value, values)))
             if place is None:
-                return values[int(rng.integers(len(values)))]
+                return _resolved(values[int(rng.integers(len(values)))], rng)
             place += 1 if rng.random() < 0.5 else -1
-            return values[min(max(place, 0), len(values) - 1)]
+            return _resolved(values[min(max(place, 0), len(values) - 1)], rng)
         is_number = not isinstance(value, bool) and isinstance(value, Real) and _is_numeric(mutation)
         if resample or (is_number and value == 0):
             return sample(mutation, rng, where=where)

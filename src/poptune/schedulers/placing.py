@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from poptune.errors import ConfigurationError
-from poptune.schedulers.spelling import meant
 from poptune.search_space import Choice, GridSearch, Ordinal, SampleFrom, entries
+from poptune.spelling import meant
 
 Keys = tuple[str, ...]
 """The keys that lead to a mutation, from the outermost."""

@@ -26,7 +26,7 @@ def meant(name: str, names: Iterable[str]) -> str | None:
 
 
 def _is_slip(name: str, other: str) -> bool:
-    mine, its = _words(name), _words(other)
+    mine, its = words(name), words(other)
     if "".join(mine) == "".join(its):
         return True
     if len(mine) != len(its):
@@ -35,7 +35,13 @@ def _is_slip(name: str, other: str) -> bool:
     return len(differing) == 1 and _is_slip_of_word(*differing[0])
 
 
-def _words(name: str) -> list[str]:
+def words(name: str) -> list[str]:
+    """Return the words and numbers of a name, all in small letters.
+
+    Example:
+        >>> words("valAccuracy/top_5")
+        ['val', 'accuracy', 'top', '5']
+    """
     return [word.casefold() for word in _WORD.findall(name)]
 
 
@@ -44,22 +50,27 @@ def _is_slip_of_word(one: str, other: str) -> bool:
     if len(shorter) < 2 or not (one.isalpha() and other.isalpha()):
         return False
     if sorted(one) == sorted(other):
-        return _slips(one, other) == 1
+        return slips(one, other) == 1
     if one[0] != other[0] or (len(shorter) == len(longer) <= _SHORT):
         return False
-    return _slips(one, other) <= (2 if len(shorter) >= _LONG else 1)
+    return slips(one, other) <= (2 if len(shorter) >= _LONG else 1)
 
 
-def _slips(one: str, other: str) -> int:
-    """Return how many letters are missing, superfluous, others, or swapped with the next."""
+def slips(one: str, other: str) -> int:
+    """Return how many letters are missing, superfluous, others, or swapped with the next.
+
+    Example:
+        >>> slips("acuracy", "accuracy"), slips("lsos", "loss"), slips("val", "eval")
+        (1, 1, 1)
+    """
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, mine in enumerate(one):
         following = [i + 1]
         for j, its in enumerate(other):
-            slips = min(row[j + 1] + 1, following[j] + 1, row[j] + (mine != its))
+            least = min(row[j + 1] + 1, following[j] + 1, row[j] + (mine != its))
             if i and j and mine == other[j - 1] and one[i - 1] == its:
-                slips = min(slips, before[j - 1] + 1)
-            following.append(slips)
+                least = min(least, before[j - 1] + 1)
+            following.append(least)
         before, row = row, following
     return row[-1]

@@ -55,7 +55,7 @@ class Loader:
 
     def load(self, file: IO[bytes]) -> Any:
         """Return the next value of a file, which stands behind it afterwards."""
-        begin = file.tell()
+        begin, problem = file.tell(), ""
         if self._script is not None:
             try:
                 return _ScriptUnpickler(file, self._script).load()
@@ -64,14 +64,17 @@ class Loader:
             except (EOFError, pickle.UnpicklingError):
                 raise
             except Exception as error:  # noqa: BLE001 - the user's classes of today may raise anything
-                warn(
-                    "What the script defines today must be able to take the place of what it defined when "
-                    f"the experiment was stored, but it cannot ({type(error).__name__}: {error}): the stored "
-                    "code is used. Keep the members and attributes that stored values have"
-                )
+                problem = f"{type(error).__name__}: {error}"
             self._script = None
             file.seek(begin)
-        return pickle.load(file)  # noqa: S301 - the caller asked to run what is in there
+        value = pickle.load(file)  # noqa: S301 - the caller asked to run what is in there
+        if problem:
+            warn(
+                "What the script defines today must be able to take the place of what it defined when the "
+                f"experiment was stored, but it cannot ({problem}): the stored code is used. Keep the "
+                "members and attributes that stored values have"
+            )
+        return value
 
 
 class _OfAnotherScriptError(Exception):

@@ -92,7 +92,7 @@ def test_an_attribute_that_is_set_anew_from_an_old_value_is_named(tmp_path):
             sampler.batch_size = size
             tune.report({"acc": size})
 
-    with pytest.raises(tune.AllTrialsFailedError, match="Sampler must take a new 'batch_size'"):
+    with pytest.warns(tune.PoptuneWarning, match="Sampler must take a new 'batch_size'"):
         fit(train, tmp_path)
 
 

@@ -151,8 +151,8 @@ class FailureConfig:
             ``"clone"`` has it begin anew as a copy of one of the best, with changed hyperparameters, as long
             as there is one (a scheduler that copies is needed, such as ``PopulationBasedTraining``).
         fail_fast: Whether the first trial that is given up ends the experiment.
-        on_all_failed: What ``fit()`` does where every trial was given up, or where the run was ended because
-            of a mistake in the training code that every trial would meet: ``"raise"`` an
+        on_all_failed: What ``fit()`` does where every trial was given up, or was ended without a result
+            because of a mistake in the training code that every trial would meet: ``"raise"`` an
             :class:`AllTrialsFailedError`, which has the results, so that a script ends with an exit code
             other than 0; or ``"return"`` them.
 

@@ -53,7 +53,7 @@ class ExecutorError(PoptuneError):
 
 
 class AllTrialsFailedError(ExperimentError):
-    """Every trial has failed, or would have: ``results`` says what there is of them.
+    """Every trial has failed, or was ended without a result since it would have: ``results`` has them.
 
     Args:
         message: What has happened.

@@ -15,16 +15,16 @@ from poptune.schedulers import PopulationBasedTraining
 SPACE = {"lr": tune.loguniform(1e-4, 1e-1), "wd": tune.loguniform(1e-6, 1e-2)}
 
 
-def fit(train, path, executor="inline", forms=SPACE):
+def fit(train, path, executor="inline", forms=SPACE, *, space=SPACE, seed=1, iterations=4):
     scheduler = PopulationBasedTraining(
         time_attr="training_iteration", perturbation_interval=2, synch=True, hyperparam_mutations=forms
     )
     return tune.Tuner(
         train,
-        param_space=SPACE,
-        tune_config=tune.TuneConfig(metric="loss", mode="min", num_samples=4, scheduler=scheduler, seed=1),
+        param_space=space,
+        tune_config=tune.TuneConfig(metric="loss", mode="min", num_samples=4, scheduler=scheduler, seed=seed),
         run_config=tune.RunConfig(
-            storage_path=path, verbose=0, executor=executor, stop={"training_iteration": 4}
+            storage_path=path, verbose=0, executor=executor, stop={"training_iteration": iterations}
         ),
     ).fit()
 
@@ -135,26 +135,9 @@ def decays_by_hand(config):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_schedule_by_hand_may_pass_through_the_donors_value(tmp_path, seed):
-    rates = {"lr": tune.choice([0.2, 0.1, 0.05, 0.025, 0.0125]), "wd": 0.0}
-    results = tune.Tuner(
-        decays_by_hand,
-        param_space=rates,
-        tune_config=tune.TuneConfig(
-            metric="loss",
-            mode="min",
-            num_samples=4,
-            seed=seed,
-            scheduler=PopulationBasedTraining(
-                time_attr="training_iteration",
-                perturbation_interval=2,
-                synch=True,
-                hyperparam_mutations={"lr": [0.2, 0.1, 0.05, 0.025, 0.0125]},
-            ),
-        ),
-        run_config=tune.RunConfig(
-            storage_path=tmp_path, verbose=0, executor="inline", stop={"training_iteration": 8}
-        ),
-    ).fit()
+    rates = [0.2, 0.1, 0.05, 0.025, 0.0125]
+    space = {"lr": tune.choice(rates), "wd": 0.0}
+    results = fit(decays_by_hand, tmp_path, forms={"lr": rates}, space=space, seed=seed, iterations=8)
     assert not results.num_errors, results.errors
 
 
@@ -208,6 +191,16 @@ def test_a_schedule_is_judged_by_the_rate_that_it_goes_out_from():
     parameter.grad = torch.ones(1)
     optimizer.step()
     assert "'lr' is 0.1 in the optimizer and 0.2 in the config" in story_of(watch.end())
+
+
+def test_an_optimizer_with_betas_of_its_own_kind_is_not_disturbed():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.5)
+    watch = StaleWatch({"beta3": 0.99}, {"beta3": 0.9})
+    optimizer.param_groups[0]["betas"] = (0.8, None, 0.99)
+    optimizer.step()
+    optimizer.param_groups[0]["betas"] = None
+    optimizer.step()
+    assert watch.end() == {"beta3": (0.99, 0.9)}
 
 
 def test_a_watch_that_has_ended_sees_nothing():

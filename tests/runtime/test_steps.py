@@ -610,7 +610,7 @@ def test_an_error_while_restoring_says_which_state_it_was(trial):
 # Real runs
 
 
-def fit(path, train, *, executor="processes", iterations=12, **space):
+def fit(path, train, *, executor="processes", iterations=12, custom_explore_fn=None, **space):
     return tune.Tuner(
         train,
         param_space={"lr": tune.loguniform(0.001, 0.4), **space},
@@ -623,6 +623,7 @@ def fit(path, train, *, executor="processes", iterations=12, **space):
                 time_attr="training_iteration",
                 perturbation_interval=2,
                 hyperparam_mutations={"lr": tune.loguniform(0.001, 0.4)},
+                custom_explore_fn=custom_explore_fn,
                 synch=True,
             ),
         ),
@@ -773,7 +774,7 @@ class Trainer:
 
     def loop(self, config):
         for _ in tune.steps(config, weight=self.weight):
-            tune.report({"score": self.step()})
+            tune.report({"loss": self.step()})
 
 
 def in_a_method(config):
@@ -788,13 +789,13 @@ def in_a_wrapper_of_steps(config):
     trainer = Trainer(config)
     for _ in own_steps(config, weight=trainer.weight):
         trainer.weight.value += config["lr"]
-        tune.report({"score": trainer.weight.value})
+        tune.report({"loss": trainer.weight.value})
 
 
 def with_a_count_of_explorations(config):
     trainer = Trainer(config)
     for _ in tune.steps(config, weight=trainer.weight):
-        tune.report({"score": trainer.step(), "explored": config.get("explored", 0)})
+        tune.report({"loss": trainer.step(), "explored": config.get("explored", 0)})
 
 
 def counted(config):
@@ -803,26 +804,6 @@ def counted(config):
 
 @pytest.mark.parametrize("train", [in_a_method, in_a_wrapper_of_steps, with_a_count_of_explorations])
 def test_a_loop_whose_config_others_have_too_or_that_holds_bookkeeping_is_not_refused(tmp_path, train):
-    space = {"lr": tune.uniform(0, 1)}
-    results = tune.Tuner(
-        train,
-        param_space=space,
-        tune_config=tune.TuneConfig(
-            metric="score",
-            mode="max",
-            num_samples=4,
-            seed=1,
-            scheduler=tune.PopulationBasedTraining(
-                time_attr="training_iteration",
-                perturbation_interval=2,
-                synch=True,
-                hyperparam_mutations=space,
-                custom_explore_fn=counted,
-            ),
-        ),
-        run_config=tune.RunConfig(
-            storage_path=tmp_path, verbose=0, executor="inline", stop={"training_iteration": 8}
-        ),
-    ).fit()
+    results = fit(tmp_path, train, executor="inline", custom_explore_fn=counted)
     assert not results.num_errors, results.errors
     assert max(result.config.get("explored", 0) for result in results) >= 2

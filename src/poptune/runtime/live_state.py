@@ -42,8 +42,17 @@ class LiveState:
         reads: What the loop's code reads of the config.
     """
 
-    __slots__ = ("_adopted", "_bound", "_config", "_exploited_at", "_last", "_reads", "_session", "_state",
-                 "_unproven")  # fmt: skip
+    __slots__ = (  # without a dict of its own, which would count as one who has kept the config
+        "_adopted",
+        "_bound",
+        "_config",
+        "_exploited_at",
+        "_last",
+        "_reads",
+        "_session",
+        "_state",
+        "_unproven",
+    )
 
     def __init__(
         self, session: Session, config: Config, state: Mapping[str, Stateful], reads: LoopReads

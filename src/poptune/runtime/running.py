@@ -39,16 +39,23 @@ def run_trial(prepared: Prepared, session: Session, channel: Channel) -> None:
             restart.__traceback__ = None  # or else it keeps alive all that the code had
         clean = not _leftovers(before)
         if isinstance(restart, Restarted) and clean:
-            try:
-                session.adopt(restart.assignment)
-            except Exception as error:  # noqa: BLE001 - a config that cannot be unpickled fails this trial only
-                ending = _failed(session, error)
-            else:
+            ending = _adopt(session, restart)
+            if ending is None:
                 continue
         if ending is not None:
             channel.send(ending)
-        channel.send(Idle(trial=session.assignment.trial, reusable=clean, replace=session.is_to_restart))
+        replace = session.is_to_restart and ending is None
+        channel.send(Idle(trial=session.assignment.trial, reusable=clean, replace=replace))
         return
+
+
+def _adopt(session: Session, restart: Restarted) -> Failed | None:
+    """Stand where the restart says; return the trial's failure if that cannot be."""
+    try:
+        session.adopt(restart.assignment)
+    except Exception as error:  # noqa: BLE001 - to open a config runs the user's code
+        return _failed(session, error)
+    return None
 
 
 def _run_once(prepared: Prepared, session: Session) -> Message | None:

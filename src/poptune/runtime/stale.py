@@ -139,8 +139,8 @@ def _settings(group: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     for name, value in group.items():
         if name == "lr" and "initial_lr" in group:
             yield "lr", float(group["initial_lr"])
-        elif name == "betas":
-            yield from zip(("beta1", "beta2"), map(float, value), strict=True)
+        elif isinstance(value, tuple | list) and name == "betas":
+            yield from ((f"beta{n}", float(beta)) for n, beta in enumerate(value, 1) if _is_number(beta))
         elif name not in {"params", "initial_lr"} and _is_number(value):
             yield name, float(value)
 

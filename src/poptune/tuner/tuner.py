@@ -172,7 +172,8 @@ class Tuner:
         second Ctrl-C ends the program at once, with exit code 130; what was journaled is safe.
 
         Raises:
-            AllTrialsFailedError: Every trial was given up, or would have been; it has the results.
+            AllTrialsFailedError: Every trial was given up, or was ended without a result for a mistake in
+                the training code; it has the results.
             ExperimentError: The folder cannot be used, or holds an interrupted experiment of that name.
             ConfigurationError: The remote storage cannot be written.
             StorageError: The remote storage fails; at the end, when all is done, for too long.

@@ -30,9 +30,9 @@ def native_stop(stop: Stop | Sequence[Stop] | None) -> Stop | None:
     """Return a ``stop`` without bools and nested dicts, and with one rule in the place of several."""
     if isinstance(stop, Mapping):
         return _numbers(stop)
-    if isinstance(stop, list | tuple):
+    if isinstance(stop, Sequence):
         return CombinedStopper(*map(_stopper, stop))
-    return stop  # type: ignore[return-value]  # a list is none of the others
+    return stop
 
 
 def _stopper(stop: Stop) -> Stopper:

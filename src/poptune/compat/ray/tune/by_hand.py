@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Mapping
@@ -111,5 +110,5 @@ def new_folder(given: str | PathLike[str] | None) -> str:
     """Return the folder to save into: the one that is given, made if need be, or a temporary one."""
     if given is None:
         return tempfile.mkdtemp(prefix="checkpoint_")
-    os.makedirs(given, exist_ok=True)  # noqa: PTH103 - a path of any kind
+    Path(given).mkdir(parents=True, exist_ok=True)
     return fspath(given)

@@ -17,7 +17,7 @@ from poptune.errors import ConfigurationError, ExecutorError
 from poptune.executors.base import Work, available_cores, check_at_least, on_one_machine
 from poptune.executors.connection import Connection
 from poptune.executors.gpus import GpuPool, slots_on_gpus, visible_gpus
-from poptune.executors.launching import Launching, importable_path
+from poptune.executors.launching import Launching, importable_path, working_folder
 from poptune.executors.preloading import launching
 from poptune.executors.shipping import modules_used, ship
 from poptune.runtime.protocol import (
@@ -130,7 +130,7 @@ class ProcessWorkers:
                 trainable=shipment.trainable,
                 parameters=self._parameters,
                 sys_path=importable_path(),
-                working_folder=_working_folder(),
+                working_folder=working_folder(),
             )
         )
         self._selector = selectors.DefaultSelector()
@@ -391,11 +391,3 @@ class ProcessWorkers:
         self._selector.close()
         if self._parameters:
             discard(self._parameters)
-
-
-def _working_folder() -> str:
-    """Where the user's program works; nothing if that folder is gone."""
-    try:
-        return os.getcwd()  # noqa: PTH109 - it is only passed on
-    except OSError:
-        return ""

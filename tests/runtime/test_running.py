@@ -1,19 +1,23 @@
 """How a trial's code is entered, entered anew, and left."""
 
-import pytest
 from climbers import fit
 
 import poptune as tune
-from poptune.runtime import session
+from poptune.runtime.session import Session
 
 
-@pytest.mark.parametrize("slots", [1, 2])
-def test_a_trial_that_cannot_take_over_fails_alone_and_the_run_goes_on(tmp_path, monkeypatch, slots):
-    def cannot(*_):
-        raise RuntimeError("not to be opened")
+def test_a_trial_that_cannot_take_over_fails_alone_and_the_run_goes_on(tmp_path, monkeypatch):
+    adopt = Session.adopt
 
-    monkeypatch.setattr(session, "StaleWatch", cannot)
-    results = fit(tmp_path, stop=6, executor=tune.InlineExecutor(slots=slots))
+    def adopts_its_first_only(self, assignment):
+        is_another = hasattr(self, "assignment")
+        self.assignment = assignment
+        if is_another:
+            raise RuntimeError("not to be opened")
+        adopt(self, assignment)
+
+    monkeypatch.setattr(Session, "adopt", adopts_its_first_only)
+    results = fit(tmp_path, stop=6)
     failed = [result for result in results if result.error is not None]
     assert 0 < len(failed) < 4
     assert all("not to be opened" in str(result.error) for result in failed)

@@ -15,6 +15,7 @@ from poptune.core.events import (
     ResidentsLimited,
     Restarted,
     Resumed,
+    SlotsChanged,
     Ticked,
 )
 from poptune.core.experiment import Experiment, Settings
@@ -133,6 +134,28 @@ def test_a_session_may_have_had_any_slots_and_any_memory():
     for slots in (1, 4, 16):
         settings = Settings(slots=slots, retries=Retries(per_trial=1), retention=Retention(num_to_keep=2))
         assert replay(lambda: events, Deciders(pbt(), settings)).differences == []
+
+
+def test_memory_that_ran_low_when_fewer_slots_were_there_evicts_whom_the_journal_names():
+    scheduler = pbt(synch=True, perturbation_interval=1)
+    settings = Settings(slots=2, retries=Retries(per_trial=0))
+    experiment, workers, events = Experiment(scheduler, settings), SimulatedWorkers(), []
+
+    def handle(event):
+        step = experiment.handle(event)
+        events.extend(step.events)
+        workers.carry_out(step.commands)
+
+    handle(created([{} for _ in range(3)]))
+    handle(SlotsChanged(time_s=0.0, slots=1))
+    handle(workers.report("sim_00000", 0.0, save=True))
+    handle(ResidentsLimited(time_s=0.0, limit=2))  # it fits: with a slot for every trial it would not
+    handle(workers.end("sim_00001"))
+    handle(ResidentsLimited(time_s=0.0, limit=1))
+    handle(workers.end("sim_00002"))
+    handle(workers.report("sim_00000", 0.0, save=True))
+    assert [event.trial for event in events if getattr(event, "cause", "") == "evicted"] == ["sim_00000"]
+    assert replay(lambda: kept(events), Deciders(scheduler, settings)).differences == []
 
 
 @pytest.fixture(scope="module")

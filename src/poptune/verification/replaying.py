@@ -4,8 +4,8 @@ The inputs of the journal go through ``Experiment.handle`` once more; what the m
 what follows them in the journal. What differs is noted, and the machine goes on from what the journal says.
 
 Only evictions, and who was not in memory when a checkpoint turned out damaged, are taken as they stand: they
-depend on how many slots and how much memory a session had, which no record tells. Nothing else does, so the
-machine here has a slot for every trial.
+depend on how many slots and how much memory a session had, which no record tells whole. Nothing else does, so
+the machine here has a slot and room for every trial, also where the journal says that there were fewer.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ from poptune.core.events import (
     Outcome,
     Planned,
     Reported,
+    ResidentsLimited,
     Restarted,
     Resumed,
+    SlotsChanged,
     TrialSpec,
 )
 from poptune.core.experiment import Experiment, Settings
@@ -116,7 +118,7 @@ class _Replaying:
         plans = ((number, event.plan) for number, event in numbered if isinstance(event, Planned))
         self._witness.recall(plans)
         try:
-            settled = self._machine.handle(given).events
+            settled = self._machine.handle(_with_room_for_all(given)).events
         except InternalError as error:
             self._differ(before + 1, given, f"an impossible event ({error})")
             return
@@ -161,6 +163,16 @@ def _steps(events: Iterable[Event]) -> Iterator[tuple[Input, list[Outcome]]]:
         given, outcomes = event, []
     if given is not None:
         yield given, outcomes
+
+
+def _with_room_for_all(given: Input) -> Input:
+    match given:
+        case SlotsChanged():
+            return structs.replace(given, slots=_UNLIMITED)
+        case ResidentsLimited():
+            return structs.replace(given, limit=_UNLIMITED)
+        case _:
+            return given
 
 
 def _as_it_was_told(again: Event | None, journaled: Event | None) -> Event | None:

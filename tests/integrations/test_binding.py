@@ -296,6 +296,32 @@ def test_a_setting_that_the_optimizer_lacks_is_told_at_once(names, paths, words)
         bind(sgd(lr=0.1), *names, **paths)
 
 
+class SelfPaced(torch.optim.SGD):
+    """With groups as those of Adafactor: `beta1` stands by itself, and None is for rates of its own."""
+
+    def __init__(self, params, lr=None, beta1=None):
+        super().__init__(params, lr=0.1)
+        for group in self.param_groups:
+            group.update(lr=lr, beta1=beta1)
+
+
+def test_an_optimizer_that_finds_its_rates_by_itself_is_told_what_it_must_be_built_with():
+    optimizer = SelfPaced([nn.Parameter(torch.ones(1))])
+    with pytest.raises(
+        tune.ConfigurationError, match=r'SelfPaced has lr=None.*lr=config\["rate"\].*relative_step'
+    ):
+        bind(optimizer, lr="rate")
+    advised = SelfPaced([nn.Parameter(torch.ones(1))], lr=0.2)
+    begun(advised, {"rate": 0.3}, lr="rate")
+    assert settings(advised, "lr") == [0.3]
+
+
+def test_a_beta_that_is_no_part_of_a_pair_may_be_bound():
+    optimizer = SelfPaced([nn.Parameter(torch.ones(1))], beta1=0.9)
+    begun(optimizer, {"beta1": 0.5}, "beta1")
+    assert settings(optimizer, "beta1") == [0.5]
+
+
 def test_a_scheduler_must_be_known_and_be_the_optimizers():
     optimizer, other = sgd(lr=0.1), sgd(lr=0.1)
     scheduler = lrs.StepLR(optimizer, 2)

@@ -32,7 +32,8 @@ def bind(optimizer: Optimizer, /, *names: str, scheduler: Any = None, **paths: s
     MultiStepLR, ConstantLR, LinearLR, ExponentialLR, PolynomialLR, CosineAnnealingLR,
     CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR, SequentialLR, ChainedScheduler and ReduceLROnPlateau
     (which forgets how often it would have reduced further at its ``min_lr``); others must compute their rates
-    from the optimizer's or their own base rates.
+    from the optimizer's or their own base rates. The optimizers and schedulers of Hugging Face, and those
+    that Accelerate has wrapped, are bound as they are.
 
     Args:
         optimizer: The optimizer, built with the config's values.
@@ -46,8 +47,9 @@ def bind(optimizer: Optimizer, /, *names: str, scheduler: Any = None, **paths: s
         ``bound`` and ``schedulers``, which ``optimizer.load_state_dict()`` ignores.
 
     Raises:
-        ConfigurationError: The optimizer has no such setting; the scheduler is another optimizer's, or is
-            missing, or cannot be moved to another rate, or sets the bound momentum itself.
+        ConfigurationError: The optimizer has no such setting, or finds its rates by itself; the scheduler is
+            another optimizer's, or is missing, or cannot be moved to another rate, or sets the bound momentum
+            itself.
         TrainableError: (in the loop) A value is missing in the config, or did not take.
 
     Example:
@@ -68,6 +70,9 @@ def bind(optimizer: Optimizer, /, *names: str, scheduler: Any = None, **paths: s
     given = list(scheduler) if isinstance(scheduler, list | tuple) else [scheduler] if scheduler else []
     schedulers = list(map(_unwrapped, given))
     bound = {**{name: name for name in names}, **paths}
+    settings = [Setting(name, path) for name, path in bound.items()]
+    for setting in settings:
+        setting.check(optimizer)
     _check_schedulers(optimizer, schedulers, bound)
     rates = LearningRates(optimizer.param_groups, schedulers) if "lr" in bound else None
     if rates and rates.cycles_momentum and (clash := bound.keys() & {"momentum", "betas", "beta1"}):
@@ -75,9 +80,6 @@ def bind(optimizer: Optimizer, /, *names: str, scheduler: Any = None, **paths: s
             f"A bound setting must not be set by the scheduler too, but that cycles {min(clash)!r}: build "
             f"it with cycle_momentum=False, or do not bind {min(clash)!r}"
         )
-    settings = [Setting(name, path) for name, path in bound.items()]
-    for setting in settings:
-        setting.check(optimizer)
     return BoundOptimizer(optimizer, schedulers, settings)
 
 

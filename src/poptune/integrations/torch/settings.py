@@ -28,14 +28,18 @@ class Setting:
     path: str
     _shares: list[float | None] = field(default_factory=list)
     """For each group what the config's value is multiplied by; None if the group keeps its own."""
+    _beta: int | None = None
+    """Its place in the group's pair of betas, if it is one of them."""
 
     @property
     def _key(self) -> str:
-        return "betas" if self.name in _BETAS else self.name
+        return self.name if self._beta is None else "betas"
 
     def check(self, optimizer: Optimizer) -> None:
         """Raise unless the optimizer has this setting."""
         known = set.intersection(*(set(group) for group in optimizer.param_groups)) - {"params"}
+        if self.name not in known and "betas" in known:
+            self._beta = _BETAS.get(self.name)
         if self.name in GROUP_KEYS[1:]:
             raise ConfigurationError(
                 f"A scheduler's {self.name!r} follows from the learning rate, which is bound as 'lr', got "
@@ -48,6 +52,12 @@ class Setting:
             raise ConfigurationError(
                 f"A bound setting must be one of the optimizer's param groups, which are {choices}, got "
                 f"{self.name!r}: {f'did you mean {close[0]!r}? If not, ' if close else ''}{elsewhere}"
+            )
+        if self.name == "lr" and any(group["lr"] is None for group in optimizer.param_groups):
+            raise ConfigurationError(
+                f"A bound 'lr' must be what the optimizer steps with, but {type(optimizer).__name__} has "
+                f'lr=None and finds its rates by itself: build it with lr=config["{self.path}"] (Adafactor '
+                "with relative_step=False, too), or do not bind 'lr'"
             )
 
     def wanted(self, config: Config) -> Any:
@@ -131,9 +141,9 @@ class Setting:
                 group[self._key] = value
 
     def _pair(self, present: Sequence[Any], value: Any) -> tuple[Any, ...]:
-        new = list(present) if self.name in _BETAS else [None] * len(present)
-        places = [_BETAS[self.name]] if self.name in _BETAS else range(len(present))
-        values = [value] if self.name in _BETAS else value
+        new = [None] * len(present) if self._beta is None else list(present)
+        places = range(len(present)) if self._beta is None else [self._beta]
+        values = value if self._beta is None else [value]
         if not isinstance(values, list | tuple) or len(values) != len(places):
             raise TrainableError(
                 f"The optimizer's {self.name!r} must be {len(present)} numbers, got {self.path} = "
@@ -155,7 +165,7 @@ class Setting:
 
     def _read(self, group: Mapping[str, Any]) -> Any:
         value = group[self._key]
-        return value[_BETAS[self.name]] if self.name in _BETAS else value
+        return value if self._beta is None else value[self._beta]
 
 
 def _share(value: float, wanted: float) -> float:

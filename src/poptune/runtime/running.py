@@ -25,6 +25,8 @@ from poptune.runtime.seeding import seed_libraries
 from poptune.runtime.session import Restarted, Session, Unwinding
 from poptune.runtime.trainable import Prepared, Trainable
 
+OWN_THREADS = "poptune-"
+"""How the names of this library's threads begin: inline, the controller's are in the same process."""
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 """What the system says where no program is at fault, but the disk is full or broken."""
 
@@ -196,8 +198,13 @@ def _leftovers(before: set[object]) -> bool:
 
 
 def _running_beside() -> set[object]:
-    """The threads and processes that this process must outlive."""
-    return {*(t for t in threading.enumerate() if not t.daemon), *multiprocessing.active_children()}
+    """The threads and processes that this process must outlive, but for threads of ours."""
+    threads = {
+        thread
+        for thread in threading.enumerate()
+        if not (thread.daemon or thread.name.startswith(OWN_THREADS))
+    }
+    return threads | set(multiprocessing.active_children())
 
 
 def _story(error: BaseException) -> str:

@@ -77,7 +77,8 @@ def plain(decision: Any, trials: Any) -> str:
         decision.donor,
         sorted(decision.facts.items()),
     )
-    return repr(what).replace(trials[0].id.split("_")[0], "run")
+    run, underscore, _ = trials[0].id.partition("_")
+    return repr(what).replace(run + underscore, "run_")  # five digits alone could be some of a number
 
 
 def row(metrics: Any) -> tuple[Any, ...]:

@@ -1,5 +1,6 @@
 """What the first results show that was hardly meant."""
 
+import math
 import shutil
 from typing import NamedTuple
 
@@ -42,6 +43,29 @@ def test_a_stop_that_the_first_result_lacks_is_told_once_and_the_run_goes_on(tmp
 def test_a_metric_that_the_first_result_lacks_is_told_without_a_scheduler_that_needs_it(tmp_path):
     with pytest.warns(tune.PoptuneWarning, match="lacks 'val_loss', the metric that trials are compared by"):
         fit(tmp_path, metric="val_loss")
+
+
+def diverge(config):
+    for step in range(1, 4):
+        tune.report({"loss": config["loss"], "step": step})
+
+
+def diverged(path, losses):
+    return tune.Tuner(
+        diverge,
+        param_space={"loss": tune.grid_search(losses)},
+        tune_config=tune.TuneConfig(metric="loss", mode="min"),
+        run_config=tune.RunConfig(storage_path=path, verbose=0, executor="inline"),
+    ).fit()
+
+
+def test_scores_of_which_none_is_finite_are_told_when_each_trial_has_reported(tmp_path):
+    with pytest.warns(tune.PoptuneWarning) as told:
+        diverged(tmp_path, [math.nan, math.inf, math.nan])
+    (message,) = (str(each.message) for each in told)
+    assert "Every trial's 'loss' is NaN or infinite from the first result on" in message
+    diverged(tmp_path, [math.nan, 2.0, math.inf])  # one that can be the best is enough
+    diverged(tmp_path, ["none", "yet"])  # of what is no number, nothing is said
 
 
 def test_checkpoints_that_will_fill_the_disk_are_told_with_what_to_write(tmp_path, monkeypatch):

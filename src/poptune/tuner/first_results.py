@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +17,7 @@ _SHARE_OF_DISK = 0.1
 
 
 class FirstResults:
-    """Looks at the first result of all, and at the first checkpoint.
+    """Looks at the first result of all, at the first of each trial, and at the first checkpoint.
 
     Args:
         layout: Where the experiment is.
@@ -32,14 +33,15 @@ class FirstResults:
         self._metric = metric
         self._ends = ends
         self._awaits_result = True
+        self._awaits_score = metric is not None
         self._awaits_checkpoint = keeps_all
 
     def observe(self, events: Sequence[Event], population: Population) -> None:
         """See records that are in the journal now."""
-        if not (self._awaits_result or self._awaits_checkpoint):
+        if not (self._awaits_result or self._awaits_score or self._awaits_checkpoint):
             return
         for event in events:
-            if isinstance(event, Reported) and (self._awaits_result or event.checkpoint is not None):
+            if isinstance(event, Reported):
                 self._look(event, population)
 
     def _look(self, reported: Reported, population: Population) -> None:
@@ -47,6 +49,8 @@ class FirstResults:
             self._awaits_result = False
             if reported.iteration == 1:
                 self._tell_of_missing(reported)
+        if self._awaits_score:
+            self._look_for_score(reported, population)
         if self._awaits_checkpoint and reported.checkpoint is not None:
             self._awaits_checkpoint = False
             self._tell_of_space(reported, population)
@@ -65,6 +69,20 @@ class FirstResults:
                 f"The first result lacks {self._metric!r}, the metric that trials are compared by; it has "
                 f"{sorted(known)}. Unless it is reported later there is no best trial: mend the name in "
                 "TuneConfig(metric=...) or in report()"
+            )
+
+    def _look_for_score(self, reported: Reported, population: Population) -> None:
+        """Await a score that trials can be compared by: one is enough, and a first of each trial without."""
+        assert self._metric is not None
+        score = flatten(reported.metrics).get(self._metric)
+        if not isinstance(score, float) or math.isfinite(score):
+            self._awaits_score = False
+        elif all(trial.reports for trial in population.trials):
+            self._awaits_score = False
+            warn(
+                f"Every trial's {self._metric!r} is NaN or infinite from the first result on, so there is no "
+                "best trial unless one reports a finite score later. Train with other hyperparameters, such "
+                "as a lower learning rate, or mend how the metric is computed"
             )
 
     def _tell_of_space(self, saved: Reported, population: Population) -> None:

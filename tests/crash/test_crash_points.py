@@ -12,7 +12,7 @@ from torture.simulated import Simulation, die_everywhere, die_twice_everywhere
 
 from poptune.core.population import Population
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 
 def crashes(tried):

@@ -9,7 +9,7 @@ from torture.damage import damage_before_resumes, damage_before_starts
 
 import poptune as tune
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 
 def damages(tried):

@@ -5,7 +5,7 @@ from torture.climbing import Climb
 from torture.faults import fault_everywhere, fill_up
 from torture.mounting import small_disk
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 CLIMB = Climb(synch=True, iterations=4, max_failures=2)
 
 

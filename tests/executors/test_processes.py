@@ -19,6 +19,7 @@ import pytest
 from numbered import fit_numbered
 
 import poptune as tune
+from poptune.controller import controller
 from poptune.errors import ConfigurationError, ExecutorError, PoptuneWarning
 from poptune.executors import ProcessExecutor
 from poptune.executors.launching import Launching
@@ -578,7 +579,7 @@ def test_what_a_trial_has_put_into_shared_memory_is_gone_after_the_run(tmp_path)
         assert not Path(result.metrics["path"]).exists()
 
 
-def test_a_process_that_a_trial_has_left_ends_with_its_worker(tmp_path):
+def test_a_process_that_a_trial_has_left_ends_with_its_worker(tmp_path, monkeypatch):
     def train(config):
         import multiprocessing
 
@@ -587,27 +588,21 @@ def test_a_process_that_a_trial_has_left_ends_with_its_worker(tmp_path):
         threading.Thread(target=threading.Event().wait).start()
         tune.report({"height": child.pid})
 
+    monkeypatch.setattr(controller, "_GRACE_S", 1e6)  # who waits for what was left never ends
     for fork in (True, False):
-        started = time.monotonic()
         (result,) = fit(tmp_path, train, space={}, executor=ProcessExecutor(fork=fork))
         assert not result.error
-        assert time.monotonic() - started < 5.0, "nobody waited for what was left"
         child = result.metrics["height"]
         wait_until(lambda child=child: not is_alive(child), "the end of the child")
 
 
-def test_a_worker_that_does_not_listen_is_killed(tmp_path):
+def test_a_worker_that_does_not_listen_is_killed(tmp_path, monkeypatch):
     def train(config):
         if config["number"]:
             signal.pause()
         ctypes.CDLL(None).getpid()
         tune.report({"height": 1})
 
-    from poptune.controller import controller
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(controller, "_GRACE_S", 0.1)
-        started = time.monotonic()
-        results = fit(tmp_path, train, run={"stop_population_at": {"height": 1}})
+    monkeypatch.setattr(controller, "_GRACE_S", 0.1)
+    results = fit(tmp_path, train, run={"stop_population_at": {"height": 1}})
     assert not results.errors
-    assert time.monotonic() - started < 4.0

@@ -174,7 +174,6 @@ def test_it_is_read_while_it_is_written(journal: SqliteJournal, path: Path) -> N
             assert [event.iteration for event in reading.read()] == list(range(1, iteration + 1))
 
 
-@pytest.mark.timeout(10)
 def test_a_reader_who_dawdles_holds_up_neither_appends_nor_syncs(journal: SqliteJournal, path: Path) -> None:
     journal.append([result(iteration) for iteration in range(2, 500)])
     with reader(path) as reading:

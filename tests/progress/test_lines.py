@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import io
-import time
+import sys
 from typing import Any
 
 import pytest
@@ -110,14 +110,26 @@ def test_without_a_terminal_auto_means_lines(four: Any, capsys: pytest.CaptureFi
     assert "\x1b" not in printed
 
 
-def test_a_tick_that_draws_nothing_costs_next_to_nothing(four: Any) -> None:
-    progress = LineProgress(four.facts, file=io.StringIO())
+def test_a_tick_that_draws_nothing_looks_at_nothing_but_the_clock(four: Any, clock: Any) -> None:
+    file = io.StringIO()
+    progress = LineProgress(four.facts, clock=clock, file=file)
     progress.tick(four.experiment)
-    tick, experiment = progress.tick, four.experiment
-    costs = []
-    for _ in range(5):
-        before_s = time.perf_counter()
-        for _ in range(1000):
-            tick(experiment)
-        costs.append((time.perf_counter() - before_s) / 1000)
-    assert min(costs) < 2e-6
+    drawn = file.getvalue()
+    calls = []
+    sys.setprofile(lambda frame, event, called: calls.append(event))
+    try:
+        progress.tick(Untouchable())
+    finally:
+        sys.setprofile(None)
+    assert calls.count("call") <= 2, "the tick itself, and the clock"
+    assert file.getvalue() == drawn
+    clock.now_s += 3600
+    with pytest.raises(AssertionError, match="looked at"):
+        progress.tick(Untouchable())
+
+
+class Untouchable:
+    """An experiment that nobody may look at."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"{name} was looked at")

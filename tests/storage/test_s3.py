@@ -233,7 +233,7 @@ SCRIPT = textwrap.dedent(
     import poptune as tune
     from poptune.schedulers import PopulationBasedTraining
     from poptune.storage import lock
-    lock.BEAT_S, lock.STALE_S = 0.5, 2.0
+    lock.BEAT_S, lock.STALE_S = 0.5, float(sys.argv[3])
 
     def climb(config):
         height, step = 0.0, 0
@@ -241,7 +241,8 @@ SCRIPT = textwrap.dedent(
             state = checkpoint.to_dict()
             height, step = state["height"], state["step"]
         while True:
-            time.sleep(float(sys.argv[3]))
+            while step == 8 and sys.argv[2] == "begin":  # of 16: until it is killed
+                time.sleep(1)
             height, step = height + config["lr"], step + 1
             state = tune.Checkpoint.from_dict({"height": height, "step": step})
             tune.report({"height": height}, checkpoint=state)
@@ -282,16 +283,16 @@ def start(tmp_path, cache, *arguments):
 
 def test_a_run_whose_driver_is_killed_is_restored_from_the_bucket_on_an_empty_disk(server, bucket, tmp_path):
     expected = outcome(fit(tmp_path / "local", stop=16))
-    driver = start(tmp_path, tmp_path / "one", f"{bucket}/killed", "begin", "0.1")
-    until(lambda: parts_in(objects(server, f"{bucket}/killed/run")) > 2)
+    driver = start(tmp_path, tmp_path / "one", f"{bucket}/killed", "begin", "2")
+    until(lambda: parts_in(objects(server, f"{bucket}/killed/run")) > 1)
+    until(lambda: iterations_in(f"{bucket}/killed/run"))
     driver.send_signal(signal.SIGKILL)
     driver.communicate()
     shutil.rmtree(tmp_path / "one")
 
-    there = tune.ResultGrid.from_path(f"{bucket}/killed/run")
-    assert 0 < sum(result.metrics.get("training_iteration", 0) for result in there) < 64
+    assert 0 < iterations_in(f"{bucket}/killed/run") < 64
     assert tune.verify(f"{bucket}/killed/run").ok
-    restored = start(tmp_path, tmp_path / "two", f"{bucket}/killed", "restore", "0")
+    restored = start(tmp_path, tmp_path / "two", f"{bucket}/killed", "restore", "2")
     _, errors = restored.communicate()
     assert restored.returncode == 0, errors
     assert "waiting 2 s for a sign of life" in errors
@@ -306,6 +307,11 @@ def parts_in(names):
     return sum(name.startswith(".poptune/journal/") for name in names)
 
 
+def iterations_in(path):
+    """How many of all its trials are there."""
+    return sum(result.metrics.get("training_iteration", 0) for result in tune.ResultGrid.from_path(path))
+
+
 def until(condition, deadline_s=300):
     end_s = time.monotonic() + deadline_s
     while not condition():
@@ -314,10 +320,10 @@ def until(condition, deadline_s=300):
 
 
 def test_a_second_driver_is_refused_while_the_first_one_lives(server, bucket, tmp_path):
-    first = start(tmp_path, tmp_path / "one", bucket, "begin", "0.3")
+    first = start(tmp_path, tmp_path / "one", bucket, "begin", "300")
     try:
         until(lambda: parts_in(objects(server, f"{bucket}/run")))
-        second = start(tmp_path, tmp_path / "two", bucket, "restore", "0")
+        second = start(tmp_path, tmp_path / "two", bucket, "restore", "300")
         _, errors = second.communicate()
     finally:
         first.kill()

@@ -28,7 +28,7 @@ _LONGEST_S = 1.6
 _LAUNCHER_DIED = "The process that starts the workers must live"
 _STEP_S = 0.01
 _GONE_AFTER_S = 5.0
-_DEADLINE_S = 60.0
+_DEADLINE_S = 600.0
 
 
 @dataclass
@@ -46,10 +46,12 @@ class Killing:
     Args:
         scratch: A folder for what they write.
         seed: Who is killed, and when, follows from it, as far as time can follow from anything.
+        gone_after_s: How soon after a program's end no process of it may be left.
     """
 
-    def __init__(self, scratch: Path, seed: int) -> None:
+    def __init__(self, scratch: Path, seed: int, gone_after_s: float) -> None:
         self._scratch = scratch
+        self._gone_after_s = gone_after_s
         self._random = random.Random(seed)
 
     def run(self, climb: Climb, *, kills: int) -> Iterator[str | Survivor]:
@@ -70,7 +72,7 @@ class Killing:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(program.pid, signal.SIGKILL)
                 raise
-            if left := left_after(mark, _GONE_AFTER_S):
+            if left := left_after(mark, self._gone_after_s):
                 survivor.problems.append(f"processes {left} were left behind")
             now = records(storage / "run")
             if now[: len(before)] != before:
@@ -117,12 +119,14 @@ class Killing:
         return False
 
 
-def kill_at_random(scratch: Path, *, kills: int, seed: int) -> Iterator[str | Survivor]:
+def kill_at_random(
+    scratch: Path, *, kills: int, seed: int, gone_after_s: float = _GONE_AFTER_S
+) -> Iterator[str | Survivor]:
     """Kill so many processes, of one run after another; stop at a run that went wrong.
 
     A run may be lucky and come to its end before anyone is killed: then it takes one run more.
     """
-    killing = Killing(scratch, seed)
+    killing = Killing(scratch, seed, gone_after_s)
     done = 0
     for number in itertools.count():
         climb = Climb(

@@ -1,7 +1,10 @@
+import os
 import threading
+from pathlib import Path
 
 from climbers import climb, fit
 
+import poptune as tune
 from poptune.executors import Executor, InlineExecutor
 from poptune.testing.executors import ExecutorConformance
 
@@ -24,3 +27,19 @@ def test_the_threads_that_keep_the_experiment_are_no_leftovers_of_a_trial(tmp_pa
     fit(tmp_path, keep=1, trainable=climb_in_view)
     assert len(entered) > 4, "some trials were copied to"
     assert len(set(entered)) == 4, "each trial has one thread"
+
+
+def test_a_trial_that_changes_the_working_folder_changes_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    strayed = []
+
+    def wander(config):
+        own = Path(tune.get_context().get_trial_dir()).resolve()
+        os.chdir(own)
+        for step in range(8):
+            tune.report({"height": config["lr"]}, checkpoint=tune.Checkpoint.from_dict({"step": step}))
+            strayed.extend([] if Path.cwd() == own else [Path.cwd()])
+
+    fit(tmp_path, trainable=wander, executor=InlineExecutor(slots=3))
+    assert not strayed
+    assert Path.cwd() == tmp_path

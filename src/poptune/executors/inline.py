@@ -6,9 +6,11 @@ at each report. So a run is as deterministic as its training code, and a breakpo
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -36,8 +38,8 @@ from poptune.types import TrialId
 class InlineExecutor:
     """Run every trial in the caller's process, taking turns at each report.
 
-    What trials print goes where the program prints; the working directory stays the caller's; GPUs are not
-    handed out.
+    What trials print goes where the program prints; they begin in the caller's working directory, and one
+    that changes it changes its own only; GPUs are not handed out.
 
     Args:
         slots: How many trials are under way at once. They take turns, so that more is not faster; the
@@ -143,6 +145,8 @@ class _Seat:
         self._waits = False
         self._generators: dict[str, Any] | None = None
         """The states of the global random numbers, as the trial has left them."""
+        self._folder: Path | None = None
+        """Where the trial works."""
         self._mine = threading.Semaphore(0)
         self._theirs = threading.Semaphore(0)
         self._session = Session(self, work.terms, assignment, store)
@@ -161,18 +165,20 @@ class _Seat:
         return self._thread.ident is not None
 
     def take_turn(self) -> None:
-        """Let the trial run, with random numbers of its own, until it gives the turn back."""
+        """Let the trial run until it gives the turn back, with random numbers and a folder of its own."""
         current.enter(self._session)
-        callers = generator_states()
+        callers, callers_folder = generator_states(), _working_folder()
         if self._generators is not None:
             restore_generators(self._generators)
+            _work_in(self._folder)
         if self.has_begun:
             self._mine.release()
         else:
             self._thread.start()
         self._theirs.acquire()
-        self._generators = generator_states()
+        self._generators, self._folder = generator_states(), _working_folder()
         restore_generators(callers)
+        _work_in(callers_folder)
         current.enter(None)
 
     def _run(self) -> None:
@@ -216,3 +222,16 @@ class _Seat:
     def _give_turn(self) -> None:
         self._theirs.release()
         self._mine.acquire()
+
+
+def _working_folder() -> Path | None:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
+
+
+def _work_in(folder: Path | None) -> None:
+    if folder is not None:
+        with suppress(OSError):  # whoever is in a folder that is gone finds out as in a plain program
+            os.chdir(folder)

@@ -6,6 +6,7 @@ import secrets
 import pytest
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would call home
+os.environ.setdefault("RAY_worker_niceness", "0")  # its actors would starve beside busy processes
 os.environ.setdefault("RAY_AUTH_MODE", "token")
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex())
 

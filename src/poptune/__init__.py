@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         JournalError,
         PoptuneError,
         PoptuneWarning,
+        SchedulerError,
         StorageError,
         TrainableError,
         TrainingCodeError,
@@ -137,6 +138,7 @@ __all__ = [
     "ResultGrid",
     "RunConfig",
     "Schedule",
+    "SchedulerError",
     "StateRef",
     "Stopper",
     "StorageError",
@@ -185,8 +187,8 @@ _NAMES_BY_HOME = {
     "core.schedule": "Schedule",
     "errors": (
         "AllTrialsFailedError CheckpointError ConfigurationError CorruptCheckpointError ExecutorError "
-        "ExperimentError InternalError JournalError PoptuneError PoptuneWarning StorageError "
-        "TrainableError TrainingCodeError UntrustedCheckpointError"
+        "ExperimentError InternalError JournalError PoptuneError PoptuneWarning "
+        "SchedulerError StorageError TrainableError TrainingCodeError UntrustedCheckpointError"
     ),
     "executors": "InlineExecutor ProcessExecutor RayExecutor preload",
     "integrations": "bind",

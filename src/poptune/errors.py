@@ -52,6 +52,10 @@ class ExecutorError(PoptuneError):
     """Workers cannot be started or have been lost."""
 
 
+class SchedulerError(PoptuneError):
+    """A scheduler has decided what cannot be carried out: mend its ``decide``. Nothing of it was recorded."""
+
+
 class AllTrialsFailedError(ExperimentError):
     """Every trial has failed, or was ended without a result since it would have: ``results`` has them.
 

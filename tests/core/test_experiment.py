@@ -31,7 +31,7 @@ from poptune.core.population import Trial
 from poptune.core.retention import Retention
 from poptune.core.retries import Retries
 from poptune.core.scheduler import Decision, End, Keep, Load, Plan, Run, Scheduler
-from poptune.errors import InternalError
+from poptune.errors import InternalError, SchedulerError
 from poptune.schedulers import FIFOScheduler, PopulationBasedTraining
 from poptune.simulation import SimulatedWorkers, created
 from poptune.types import CheckpointId, TrialId, TrialStatus
@@ -419,7 +419,7 @@ class Answers(FIFOScheduler):
 def test_a_plan_that_does_not_answer_each_ready_trial_once_is_an_error(answered: tuple[TrialId, ...]) -> None:
     scheduler = type("Forgetful", (Answers,), {"answered": answered})()
     with pytest.raises(
-        InternalError, match=r"Forgetful must answer each ready trial once: ready are .*00001"
+        SchedulerError, match=r"Forgetful .*each ready trial must be answered once: ready are .*00001"
     ):
         Driver(2, scheduler)
 

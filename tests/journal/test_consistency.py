@@ -70,7 +70,7 @@ def test_what_can_have_happened_passes_as_it_is():
         created(),
         planned(),
         report(),
-        report("t_1", checkpoint=1),
+        report("t_1", checkpoint=2),
         planned(checkpoint=CHECKPOINT, donor="t_1"),
         Failed(time_s=0.0, trial="t_1", incarnation=0, error="e"),
         Restarted(trial="t_1", cause="failure"),
@@ -97,14 +97,15 @@ def test_what_can_have_happened_passes_as_it_is():
         (planned("t_2"), "there is no trial 't_2'"),
         (planned(donor="t_2"), "there is no trial 't_2'"),
         (planned(checkpoint=replace(CHECKPOINT, path="../etc/checkpoint_000002")), "'../etc/checkpoint_"),
-        (planned(checkpoint=replace(CHECKPOINT, path="folder_0/checkpoint_000002")), "has its folder at"),
-        (planned(checkpoint=replace(CHECKPOINT, number=3)), "has its folder at"),
-        (planned(checkpoint=replace(CHECKPOINT, trial="t_2")), "has its folder at"),
+        (planned(checkpoint=replace(CHECKPOINT, path="folder_0/checkpoint_000002")), "which is not among"),
+        (planned(checkpoint=replace(CHECKPOINT, id="t_1/checkpoint_000003")), "which is not among"),
+        (planned(checkpoint=replace(CHECKPOINT, trial="t_2")), "which is not among"),
     ],
 )
 def test_what_does_not_fit_is_named_with_its_place(event, problem):
-    events = consistent([created(), report(), event, report()])
-    assert [next(events), next(events)] == [created(), report()]
+    saved = report("t_1", checkpoint=2)
+    events = consistent([created(), saved, event, report()])
+    assert [next(events), next(events)] == [created(), saved]
     with pytest.raises(JournalError, match=rf"Event 3 .*{type(event).__name__}.*{re.escape(problem)}"):
         next(events)
 

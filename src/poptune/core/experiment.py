@@ -39,7 +39,8 @@ from poptune.core.retention import Retention
 from poptune.core.retries import Retries
 from poptune.core.scheduler import End, Load, Plan, Ready, Scheduler
 from poptune.core.slots import Slots
-from poptune.errors import InternalError
+from poptune.core.soundness import problem
+from poptune.errors import InternalError, SchedulerError
 from poptune.types import TrialId, TrialStatus
 
 _FROM_A_TRIAL = (Reported, Returned, Failed)
@@ -317,12 +318,8 @@ class Experiment:
                 self._queue(trial)
 
     def _check(self, plan: Plan, ready: Ready) -> None:
-        answered = [decision.trial for decision in plan.decisions]
-        if sorted(answered) != sorted(ready.trials):
-            raise InternalError(
-                f"{type(self.scheduler).__name__} must answer each ready trial once: "
-                f"ready are {sorted(ready.trials)}, answered are {sorted(answered)}"
-            )
+        if broken := problem(plan, self.population, ready):
+            raise SchedulerError(f"A plan of {type(self.scheduler).__name__} cannot be carried out: {broken}")
 
     def _random(self, purpose: str, trial: TrialId) -> Any:
         assert self.population.created is not None

@@ -65,7 +65,7 @@ class Recording:
         population, history = Population(), History()
         objects = UnopenedObjects() if objects is None else objects
         with closing(_journal(layout, objects)) as journal:
-            for event in consistent(journal.read()):
+            for event in consistent(journal.read(), population):
                 history.apply(event, population)
                 population.apply(event)
         if population.created is None:

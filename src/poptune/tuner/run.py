@@ -150,7 +150,7 @@ class Run:
             on_error.callback(journal.close)
             population = len(definition.sample(seed=0))
             experiment = Experiment(definition.tune.scheduler, definition.settings(population))
-            for event in consistent(journal.read()):
+            for event in consistent(journal.read(), experiment.population):
                 experiment.fold(event)
             if is_stored or continuation.has_new_stops:
                 remind(definition.stop_rules.stoppers, journal.read(), experiment.population)

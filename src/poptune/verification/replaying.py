@@ -34,7 +34,7 @@ from poptune.core.events import (
 )
 from poptune.core.experiment import Experiment, Settings
 from poptune.core.scheduler import Needs, Plan, PopulationView, Random, Ready, Scheduler
-from poptune.errors import InternalError
+from poptune.errors import InternalError, SchedulerError
 from poptune.types import Mode, TrialId
 from poptune.verification.plans import differences
 from poptune.verification.user_code import opinion
@@ -119,7 +119,7 @@ class _Replaying:
         self._witness.recall(plans)
         try:
             settled = self._machine.handle(_with_room_for_all(given)).events
-        except InternalError as error:
+        except (InternalError, SchedulerError) as error:
             self._differ(before + 1, given, f"an impossible event ({error})")
             return
         except _NotRecordedError as missing:

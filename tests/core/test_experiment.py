@@ -399,6 +399,99 @@ def test_passing_a_milestone_without_waiting_is_an_error_that_tells_where() -> N
         drive.handle(reported)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Drifting(FIFOScheduler):
+    """Has each trial go on as it stands, with another config every two iterations."""
+
+    def decide(self, state, population, ready, random):
+        trials = [population[trial] for trial in ready.trials]
+        return Plan(
+            decisions=tuple(
+                Decision(trial=trial.id, next=Run(until=trial.age + 2), config={"lr": trial.age})
+                for trial in trials
+            )
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steady(Drifting):
+    """The same, but the config that it names stays the one that the trial has."""
+
+    def decide(self, state, population, ready, random):
+        (decision,) = super().decide(state, population, ready, random).decisions
+        return Plan(decisions=(replace(decision, config=dict(population[decision.trial].config)),))
+
+
+def test_a_new_config_of_a_trial_that_goes_on_reaches_its_worker() -> None:
+    drive = Driver(1, Drifting())
+    assert drive.train(0, 2).commands == [replace(proceed(0, until=4), config={"lr": 2.0})]
+    assert drive.workers.trials[T[0]].config == drive[0].config == {"lr": 2.0}
+    assert drive.train(0, 1).commands == []
+
+
+def test_a_config_that_stays_is_not_sent() -> None:
+    drive = Driver(1, Steady())
+    assert drive.train(0, 2).commands == [proceed(0, until=4)]
+
+
+def test_code_that_declines_a_config_is_entered_anew_from_its_newest_state() -> None:
+    drive = Driver(1, Drifting())
+    drive.workers.takes_configs = False
+    drive.train(0, 2)
+    before = drive[0].checkpoint
+    step = drive.handle(drive.workers.decline(T[0]))
+    assert step.events[1:] == [Restarted(trial=T[0], cause="reconfigured")]
+    assert step.commands == [
+        start(
+            0,
+            incarnation=1,
+            config={"lr": 2.0},
+            checkpoint=before,
+            until=4,
+            next_save=3,
+            donor_config={"lr": 0.0},
+            resident=True,
+        )
+    ]
+    assert drive[0].iteration == 2
+    assert drive[0].superseded == []
+
+
+def test_code_that_declines_goes_back_to_what_it_has_saved_and_that_is_told() -> None:
+    drive = Driver(1, Drifting())
+    drive.workers.takes_configs = False
+    drive.train(0, 1)
+    drive.train(0, 1, save=False)
+    step = drive.handle(drive.workers.decline(T[0]))
+    assert [type(command) for command in step.commands] == [Warn, Start]
+    assert "goes back for that to an older checkpoint" in drive.workers.warnings[0]
+    assert (drive[0].iteration, drive[0].superseded) == (1, [(2, 2)])
+    assert drive.train(0, 3).commands == [replace(proceed(0, until=6, incarnation=1), config={"lr": 4.0})]
+
+
+def test_who_declines_too_late_is_not_heard() -> None:
+    drive = Driver(1, Drifting())
+    drive.workers.takes_configs = False
+    drive.train(0, 2)
+    declined = drive.workers.decline(T[0])
+    drive.resume()
+    assert drive.handle(declined).events == []
+
+
+def test_a_new_config_waits_for_a_slot_and_survives_an_eviction() -> None:
+    drive = Driver(2, Drifting(), slots=1)
+    drive.train(0, 2)  # yields to the other, which is younger
+    assert drive.running == [1]
+    drive.train(1, 2)
+    assert drive.train(1, 2).commands == [replace(proceed(0, until=4), config={"lr": 2.0})]
+    evicting = Driver(2, Drifting(), slots=1, max_residents=1)
+    evicting.train(0, 2)
+    evicting.train(1, 2)
+    entered = evicting.train(1, 2).commands[-1]
+    assert isinstance(entered, Start)
+    assert entered.config == {"lr": 2.0}
+
+
 def test_a_worker_that_waits_too_early_is_told_to_go_on() -> None:
     drive = Driver(1, pbt())
     reported = drive.workers.report(T[0], 1.0, save=False)

@@ -13,6 +13,7 @@ import pytest
 from poptune.core.events import (
     Completed,
     Created,
+    Declined,
     Event,
     Failed,
     Forgotten,
@@ -102,6 +103,11 @@ GOLDEN: dict[str, tuple[str | None, str, Event]] = {
         A,
         '{"time_s":3.0,"trial":"e_00000","incarnation":1,"error":"boom"}',
         Failed(time_s=3.0, trial=A, incarnation=1, error="boom"),
+    ),
+    "declined": (
+        A,
+        '{"time_s":3.0,"trial":"e_00000","incarnation":1}',
+        Declined(time_s=3.0, trial=A, incarnation=1),
     ),
     "population_stopped": (
         None,

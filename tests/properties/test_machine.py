@@ -25,7 +25,7 @@ from poptune.core.experiment import Experiment, Settings
 from poptune.core.retention import Retention
 from poptune.core.retries import Retries
 from poptune.core.revival import to_revive
-from poptune.core.scheduler import Load
+from poptune.core.scheduler import Keep, Load, Plan, Run
 from poptune.errors import CorruptCheckpointError
 from poptune.journal import MemoryJournal, valid_results
 from poptune.schedulers import PopulationBasedTraining
@@ -53,6 +53,23 @@ FOLDED = (
     "strayed",
     "decisions",
 )
+
+
+class Restless(PopulationBasedTraining):
+    """Has whoever goes on with its own state go on with another learning rate."""
+
+    def decide(self, state, population, ready, random):
+        plan = super().decide(state, population, ready, random)
+        if ready.cause == "start":
+            return plan
+        decisions = (self._stirred(decision, population, random) for decision in plan.decisions)
+        return Plan(decisions=tuple(decisions), warnings=plan.warnings)
+
+    def _stirred(self, decision, population, random):
+        if not (isinstance(decision.source, Keep) and isinstance(decision.next, Run)):
+            return decision
+        lr = random("stir", decision.trial).integers(0, 3) / 2
+        return replace(decision, config={**population[decision.trial].config, "lr": float(lr)})
 
 
 @dataclass
@@ -83,9 +100,24 @@ class PopulationUnderFire(RuleBasedStateMachine):
         rebirth=st.booleans(),
         keep=st.sampled_from([None, 1, 1, 2]),
         seed=st.integers(0, 3),
+        kind=st.sampled_from([PopulationBasedTraining, PopulationBasedTraining, Restless]),
+        takes_configs=st.booleans(),
     )
-    def begin(self, population, slots, residents, synch, interval, max_failures, rebirth, keep, seed):
-        self.scheduler = PopulationBasedTraining(
+    def begin(
+        self,
+        population,
+        slots,
+        residents,
+        synch,
+        interval,
+        max_failures,
+        rebirth,
+        keep,
+        seed,
+        kind,
+        takes_configs,
+    ):
+        self.scheduler = kind(
             time_attr="training_iteration",
             metric="score",
             mode="max",
@@ -102,7 +134,7 @@ class PopulationUnderFire(RuleBasedStateMachine):
         )
         self.most_slots = slots
         self.journal = MemoryJournal()
-        self.workers = SimulatedWorkers()
+        self.workers = SimulatedWorkers(takes_configs=takes_configs)
         self.experiment = Experiment(self.scheduler, self.settings)
         self.decided = set()
         self.late = []
@@ -119,6 +151,8 @@ class PopulationUnderFire(RuleBasedStateMachine):
             self.keep_books(recorded)
         while self.workers.stuck:
             self.handle(self.workers.stumble(min(self.workers.stuck)))
+        while self.workers.declining:
+            self.handle(self.workers.decline(min(self.workers.declining)))
 
     def keep_books(self, event):
         """What is valid of a trial's results, reckoned in another way than the machine does."""
@@ -252,6 +286,12 @@ class PopulationUnderFire(RuleBasedStateMachine):
         if hasattr(self, "experiment"):
             assert len(self.workers.training) <= self.most_slots
             assert set(self.workers.training) == self.experiment.running
+
+    @invariant()
+    def who_trains_does_so_with_the_config_that_the_journal_names(self):
+        if hasattr(self, "experiment"):
+            for trial in self.workers.training:
+                assert self.workers.trials[trial].config == self.experiment.population[trial].config
 
     @invariant()
     def no_live_trial_is_lost(self):

@@ -17,6 +17,7 @@ from poptune.controller.silence import Silence
 from poptune.copies import copied
 from poptune.core.events import (
     Completed,
+    Declined,
     Event,
     Failed,
     Input,
@@ -209,6 +210,8 @@ class Controller:
                 return self._understand_result(message, now)
             case protocol.Returned():
                 return [Returned(time_s=now, trial=message.trial, incarnation=message.incarnation)]
+            case protocol.Declined():
+                return [Declined(time_s=now, trial=message.trial, incarnation=message.incarnation)]
             case protocol.Failed(refused=refused) if refused:
                 raise ExperimentError(
                     f"{refused} What is in the journal is safe: make room on the disk, or look to its "

@@ -38,8 +38,8 @@ class Effects:
             match command:
                 case Start():
                     self._workers.assign(self._assignment(command))
-                case Proceed(trial=trial, incarnation=incarnation, until=until):
-                    self._workers.proceed(protocol.Proceed(trial=trial, incarnation=incarnation, until=until))
+                case Proceed():
+                    self._workers.proceed(self._order(command))
                 case Release(trial=trial):
                     self._workers.unwind(trial)
                 case Delete(checkpoint=checkpoint):
@@ -47,6 +47,14 @@ class Effects:
                 case Warn(message=message):
                     warnings.append(message)
         return warnings
+
+    def _order(self, proceed: Proceed) -> protocol.Proceed:
+        return protocol.Proceed(
+            trial=proceed.trial,
+            incarnation=proceed.incarnation,
+            until=proceed.until,
+            config=b"" if proceed.config is None else ship_config(self._renewed(proceed.config)),
+        )
 
     def _assignment(self, start: Start) -> protocol.Assignment:
         trial, created = self._population[start.trial], self._population.created

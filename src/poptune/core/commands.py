@@ -33,6 +33,8 @@ class Proceed(Struct, frozen=True, kw_only=True):
     trial: TrialId
     incarnation: int
     until: float | None
+    config: Config | None = None
+    """What it is to go on with, if that is new. Code that cannot take it is heard of as ``Declined``."""
 
 
 class Release(Struct, frozen=True, kw_only=True):

@@ -101,6 +101,14 @@ class Failed(Struct, frozen=True, kw_only=True):
     """Whether it is the training code's mistake, which no further try and no other trial would be spared."""
 
 
+class Declined(Struct, frozen=True, kw_only=True):
+    """A trial that waits cannot go on with its new config as it stands: its code must be entered anew."""
+
+    time_s: float
+    trial: TrialId
+    incarnation: int
+
+
 class PopulationStopped(Struct, frozen=True, kw_only=True):
     """Everything is to end now: a time budget is spent, or ``stop_population_at`` was reached."""
 
@@ -182,6 +190,7 @@ Input = (
     | Reported
     | Returned
     | Failed
+    | Declined
     | PopulationStopped
     | ResidentsLimited
     | SlotsChanged

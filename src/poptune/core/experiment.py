@@ -15,6 +15,7 @@ from poptune.core.commands import Command, Delete, Proceed, Release, Start, Warn
 from poptune.core.events import (
     Completed,
     Created,
+    Declined,
     Ending,
     Event,
     Failed,
@@ -37,13 +38,19 @@ from poptune.core.population import Population, Trial
 from poptune.core.random import derived_generator
 from poptune.core.retention import Retention
 from poptune.core.retries import Retries
-from poptune.core.scheduler import End, Load, Plan, Ready, Scheduler
+from poptune.core.scheduler import Decision, End, Keep, Load, Plan, Ready, Scheduler
 from poptune.core.slots import Slots
 from poptune.core.soundness import problem
+from poptune.equality import same
 from poptune.errors import InternalError, SchedulerError
 from poptune.types import TrialId, TrialStatus
 
-_FROM_A_TRIAL = (Reported, Returned, Failed)
+_FROM_A_TRIAL = (Reported, Returned, Failed, Declined)
+STALE_RESTART = (
+    "A trial's hyperparameters have changed, but its training code can only take them by being entered anew, "
+    "and goes back for that to an older checkpoint, or to its beginning if it has saved none. Save one at "
+    "every milestone, use the steps form (a loop over `tune.steps`), or define `reset_config` in a Trainable."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +181,8 @@ class Experiment:
                 )
             case Failed(trial=trial):
                 self._on_failure(self.population[trial], event)
+            case Declined(trial=trial):
+                self._enter_anew(self.population[trial])
             case Ticked(time_s=time_s):
                 self._wake(time_s)
             case PopulationStopped(reason=reason):
@@ -225,6 +234,14 @@ class Experiment:
                 self._show(trial)
         elif event.waiting:
             self._proceed(trial)
+
+    def _enter_anew(self, trial: Trial) -> None:
+        """Have a trial's code go on from its newest state, since it cannot take a new config in place."""
+        if not trial.is_saved:
+            self.warn(STALE_RESTART)
+        self._record(Restarted(trial=trial.id, cause="reconfigured"))
+        self._slots.set_pending(trial.id, load=True)
+        self._enter(trial)
 
     def _on_failure(self, trial: Trial, failed: Failed) -> None:
         if failed.damaged:
@@ -299,6 +316,7 @@ class Experiment:
     def _decide(self, ready: Ready) -> None:
         plan = self.scheduler.decide(self.state, self.population, ready, self._random)
         self._check(plan, ready)
+        unaware = [decision.trial for decision in plan.decisions if self._is_news(decision)]
         reached = {trial: self.population[trial].age for trial in ready.trials}
         self._record(Planned(plan=plan))
         for warning in plan.warnings:
@@ -312,10 +330,18 @@ class Experiment:
                 self._leave(trial, status, decision.reason, cause=cause, unwound=False)
                 continue
             self._slots.set_pending(trial.id, load=isinstance(decision.source, Load))
+            if trial.id in unaware:
+                self._slots.set_unaware(trial.id)
             if trial.id in self._slots.running and not self._slots.must_yield(trial, reached[trial.id]):
                 self._enter(trial)
             else:
                 self._queue(trial)
+
+    def _is_news(self, decision: Decision) -> bool:
+        """Whether the trial is to go on as it stands, but with another config."""
+        config = decision.config
+        keeps = config is not None and isinstance(decision.source, Keep)
+        return keeps and not same(config, self.population[decision.trial].config)
 
     def _check(self, plan: Plan, ready: Ready) -> None:
         if broken := problem(plan, self.population, ready):
@@ -363,7 +389,12 @@ class Experiment:
 
     def _proceed(self, trial: Trial) -> None:
         self._step.commands.append(
-            Proceed(trial=trial.id, incarnation=trial.incarnation, until=trial.run.until)
+            Proceed(
+                trial=trial.id,
+                incarnation=trial.incarnation,
+                until=trial.run.until,
+                config=trial.config if self._slots.is_unaware(trial.id) else None,
+            )
         )
 
     def _start(self, trial: Trial, *, resident: bool) -> Start:

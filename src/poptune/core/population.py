@@ -249,6 +249,7 @@ class Population:
         if isinstance(decision.next, Run):
             trial.run = decision.next
         if decision.config is not None:
+            trial.donor_config = trial.config if trial.reports else None
             trial.config = decision.config
         if decision.forgives:
             trial.forgiven = trial.failures

@@ -16,6 +16,7 @@ class Slots:
         self.running: set[TrialId] = set()
         self._resident: dict[TrialId, None] = {}
         self._pending: set[TrialId] = set()
+        self._unaware: set[TrialId] = set()
         self._line: list[tuple[float, int, TrialId]] = []
         self._in_line: dict[TrialId, int] = {}
         self._tickets = 0
@@ -45,9 +46,17 @@ class Slots:
     def has_pending(self, trial: TrialId) -> bool:
         return trial in self._pending
 
+    def set_unaware(self, trial: TrialId) -> None:
+        """Note that the trial's code does not know yet what its config is now."""
+        self._unaware.add(trial)
+
+    def is_unaware(self, trial: TrialId) -> bool:
+        return trial in self._unaware
+
     def settle(self, trial: TrialId) -> None:
         """Note that the trial's code has been entered or answered: it is resident and up to date."""
         self._pending.discard(trial)
+        self._unaware.discard(trial)
         self._resident[trial] = None
 
     def enqueue(self, trial: Trial) -> None:
@@ -94,4 +103,5 @@ class Slots:
         self.running.discard(trial)
         self._resident.pop(trial, None)
         self._pending.discard(trial)
+        self._unaware.discard(trial)
         self._in_line.pop(trial, None)

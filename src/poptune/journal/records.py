@@ -20,6 +20,7 @@ from msgspec import UNSET, Struct, UnsetType
 from poptune.core.events import (
     Completed,
     Created,
+    Declined,
     Event,
     Failed,
     Forgotten,
@@ -47,6 +48,7 @@ _KINDS: dict[str, type[Any]] = {
     "reported": Reported,
     "returned": Returned,
     "failed": Failed,
+    "declined": Declined,
     "population_stopped": PopulationStopped,
     "residents_limited": ResidentsLimited,
     "slots_changed": SlotsChanged,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
@@ -45,8 +45,8 @@ class LiveState:
     __slots__ = (  # without a dict of its own, which would count as one who has kept the config
         "_adopted",
         "_bound",
+        "_changed_at",
         "_config",
-        "_exploited_at",
         "_last",
         "_reads",
         "_session",
@@ -65,8 +65,8 @@ class LiveState:
         self._adopted = session.config
         """What the session's config was when `config` became it; that may hold more of the user's own."""
         self._unproven: list[str] | None = None
-        """What the last exploit has mutated and is not bound, until one iteration has passed."""
-        self._exploited_at = 0
+        """What has changed of the config and is not bound, until one iteration has passed."""
+        self._changed_at = 0
         self._last = 0
         """The session's iteration before the report of this iteration of the loop."""
 
@@ -131,9 +131,8 @@ class LiveState:
         checkpoint = self._session.checkpoint()
         if checkpoint is None:
             return False
-        old, new = self._adopted, self._session.config
-        written = {path for bound in self._bound for path in bound.config_paths}
-        changed = [path for path in changed_paths(old, new) if path not in written]
+        new = self._session.config
+        changed = self._unbound(changed_paths(self._adopted, new))
         try:
             loaded = checkpoint.to_dict()
             mutated = set(changed_paths(loaded[OURS]["config"], plain_part(new)))
@@ -142,14 +141,27 @@ class LiveState:
             self._load(loaded)
         except Exception:  # noqa: BLE001 - what is no matter of other objects is raised again on entering
             return False
-        self._adopted = new
-        become(self._config, old, new)
-        self._write_bound()
-        is_one = self._session.terms.is_hyperparameter
-        self._unproven = [path for path in changed if path in mutated and is_one(path)]
-        self._exploited_at = self._session.iteration
+        self._turn_to(new, unproven=[path for path in changed if path in mutated])
         self._last = self._session.iteration - 1
         return True
+
+    def take_config(self, config: dict[str, Any]) -> bool:
+        """See `InPlace.take_config`."""
+        self._turn_to(config, unproven=self._unbound(changed_paths(self._adopted, config)))
+        return True
+
+    def _unbound(self, paths: Iterable[str]) -> list[str]:
+        """Return those of these paths whose values the loop's code has to read."""
+        written = {path for bound in self._bound for path in bound.config_paths}
+        return [path for path in paths if path not in written]
+
+    def _turn_to(self, new: dict[str, Any], *, unproven: Iterable[str]) -> None:
+        """Bring the function's config, and what is bound to it, to new values."""
+        old, self._adopted = self._adopted, new
+        become(self._config, old, new)
+        self._write_bound()
+        self._unproven = [path for path in unproven if self._session.terms.is_hyperparameter(path)]
+        self._changed_at = self._session.iteration
 
     def _is_built_in(self, path: str) -> bool:
         """Whether a value had its effect on building the objects: with another, they would be others."""
@@ -189,7 +201,7 @@ class LiveState:
             bound.write(self._config)
 
     def _check_effect(self, changed: list[str], report: Span | None) -> None:
-        """Raise if something that the last exploit has changed was used by nobody.
+        """Raise if something that has changed of the config was used by nobody.
 
         Args:
             changed: The dotted paths.
@@ -209,8 +221,8 @@ class LiveState:
             f'{path.rpartition(".")[2]}="{path}"' if "." in path else f'"{path}"' for path in ignored
         )
         return (
-            f"Every hyperparameter that an exploit changes must have an effect, but {names} changed at "
-            f"iteration {self._exploited_at} and nothing in the loop uses it (reading it for the report does "
+            f"Every hyperparameter that changes must have an effect, but {names} changed at "
+            f"iteration {self._changed_at} and nothing in the loop uses it (reading it for the report does "
             "not count): read it within the loop, where it is used, or bind it to what has it: "
             f"tune.bind(optimizer, {words}), which works with any object that has such an attribute"
         )

@@ -80,6 +80,8 @@ class Proceed(Struct, frozen=True, kw_only=True, tag="proceed"):
     trial: TrialId
     incarnation: int
     until: float | None
+    config: bytes = b""
+    """Pickled: the config to go on with, if that is new; else empty."""
 
 
 class Unwind(Struct, frozen=True, kw_only=True, tag="unwind"):
@@ -137,6 +139,13 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
     """What the disk said when it did not take a checkpoint; the training code is not at fault then."""
 
 
+class Declined(Struct, frozen=True, kw_only=True, tag="declined"):
+    """The trial's code cannot go on with a new config as it stands: it must be entered anew."""
+
+    trial: TrialId
+    incarnation: int
+
+
 class Idle(Struct, frozen=True, kw_only=True, tag="idle"):
     """The trial's code has been left; the worker awaits another assignment."""
 
@@ -162,7 +171,7 @@ class Lost(Struct, frozen=True, kw_only=True, tag="lost"):
     reason: str
 
 
-Message = Result | Returned | Failed | Idle | Output | Lost
+Message = Result | Returned | Failed | Declined | Idle | Output | Lost
 
 
 class Capacity(Struct, frozen=True, kw_only=True):

@@ -170,11 +170,16 @@ class _HeldObject:
 
     def take_over(self) -> bool:
         """See `InPlace.take_over`."""
-        config = self._session.config
+        if not self.take_config(self._session.config):
+            return False
+        self.load()
+        return True
+
+    def take_config(self, config: dict[str, Any]) -> bool:
+        """See `InPlace.take_config`."""
         if not self._trainable.reset_config(config):
             return False
         self._trainable.config = config
-        self.load()
         return True
 
     def load(self) -> None:

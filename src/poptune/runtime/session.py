@@ -15,6 +15,7 @@ from poptune.notices import warn
 from poptune.runtime.protocol import (
     Assignment,
     Channel,
+    Declined,
     Idle,
     Order,
     Proceed,
@@ -53,6 +54,10 @@ class InPlace(Protocol):
 
     def take_over(self) -> bool:
         """Go on from the session's present config and checkpoint; False asks to be entered anew instead."""
+        ...
+
+    def take_config(self, config: dict[str, Any]) -> bool:
+        """Go on from where it stands with another config; False asks to be entered anew instead."""
         ...
 
 
@@ -238,8 +243,7 @@ class Session:
         """Carry out an order; return whether the trial may go on. An order for another trial is late."""
         match order:
             case Proceed() if self._is_mine(order):
-                self._standing.until = order.until
-                return True
+                return self._proceed(order)
             case Assignment() if order.trial == self.assignment.trial:
                 self._go_on_from(order)
                 return True
@@ -252,6 +256,16 @@ class Session:
             case _:
                 pass
         return False
+
+    def _proceed(self, order: Proceed) -> bool:
+        if order.config:
+            config: dict[str, Any] = cloudpickle.loads(order.config)
+            if self._in_place is None or not self._in_place.take_config(config):
+                self._channel.send(Declined(trial=order.trial, incarnation=order.incarnation))
+                return False
+            self.config = config
+        self._standing.until = order.until
+        return True
 
     def _is_mine(self, order: Proceed) -> bool:
         mine = self.assignment

@@ -16,7 +16,6 @@ from poptune.core.population import TrialView
 from poptune.core.schedule import Schedule
 from poptune.core.scheduler import (
     Decision,
-    Load,
     Needs,
     Plan,
     PopulationView,
@@ -47,8 +46,8 @@ class PopulationBasedTrainingReplay:
     """Train one trial from scratch with the hyperparameter schedule of a trial that PBT trained.
 
     Only the config is replayed, not the copying of other trials' weights, so the end result differs. The
-    ``param_space`` is overridden. At each change the trial goes on from its own newest checkpoint with the
-    new config; save one at each of them, as the replayed trial did.
+    ``param_space`` is overridden. At each change a loop over ``steps`` goes on as it stands; a function is
+    entered anew from the trial's newest checkpoint, so save one at each of them, as the replayed trial did.
 
     Args:
         policy_file: The ``pbt_policy_*.txt`` of the trial, read when the ``Tuner`` is made; or a
@@ -128,10 +127,9 @@ class PopulationBasedTrainingReplay:
         decision = Decision(
             trial=trial.id,
             next=self._run(trial.iteration),
-            source=Load(trial.checkpoint),
             config=self.schedule(trial.iteration + 1),
             reason=f"the schedule changes at iteration {trial.iteration}",
-            facts={"iteration": trial.iteration, "donor_config": trial.config},
+            facts={"iteration": trial.iteration},
         )
         return Plan(decisions=(decision,))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from poptune.core.commands import Command, Delete, Proceed, Release, Start, Warn
-from poptune.core.events import Failed, Reported, Returned
+from poptune.core.events import Declined, Failed, Reported, Returned
 from poptune.core.scheduler import CheckpointRef
 from poptune.places import checkpoint_path
 from poptune.types import CheckpointId, Config, TrialId
@@ -32,9 +32,16 @@ class SimulatedWorkers:
     Args:
         time_attr: The metric that milestones are measured in.
         metric: The name of the score in the results.
+        takes_configs: Whether the training code can go on with a new config, or is entered anew with it.
     """
 
-    def __init__(self, time_attr: str = "training_iteration", metric: str = "score") -> None:
+    def __init__(
+        self,
+        time_attr: str = "training_iteration",
+        metric: str = "score",
+        *,
+        takes_configs: bool = True,
+    ) -> None:
         self.trials: dict[TrialId, SimulatedTrial] = {}
         self.saved: set[CheckpointId] = set()
         self.deleted: set[CheckpointId] = set()
@@ -42,6 +49,9 @@ class SimulatedWorkers:
         """Paths of checkpoints that are there, but cannot be loaded."""
         self.stuck: dict[TrialId, str] = {}
         """Trials that were to load one of them, and which; each is to :meth:`stumble` next."""
+        self.declining: set[TrialId] = set()
+        """Trials that wait with a new config which they cannot take; each is to :meth:`decline` next."""
+        self.takes_configs = takes_configs
         self.entries = 0
         """How often training code was entered."""
         self.warnings: list[str] = []
@@ -58,11 +68,8 @@ class SimulatedWorkers:
             match command:
                 case Start():
                     self._start(command)
-                case Proceed(trial=trial, incarnation=incarnation, until=until):
-                    held = self.trials[trial]
-                    assert held.waiting, f"{trial} is told to proceed, but does not wait"
-                    assert held.incarnation == incarnation
-                    held.waiting, held.until = False, until
+                case Proceed():
+                    self._proceed(command)
                 case Release(trial=trial):
                     del self.trials[trial]
                 case Delete(checkpoint=checkpoint):
@@ -71,6 +78,17 @@ class SimulatedWorkers:
                     self.deleted.add(checkpoint.id)
                 case Warn(message=message):
                     self.warnings.append(message)
+
+    def _proceed(self, proceed: Proceed) -> None:
+        held = self.trials[proceed.trial]
+        assert held.waiting, f"{proceed.trial} is told to proceed, but does not wait"
+        assert held.incarnation == proceed.incarnation
+        if proceed.config is not None and not self.takes_configs:
+            self.declining.add(proceed.trial)
+            return
+        held.waiting, held.until = False, proceed.until
+        if proceed.config is not None:
+            held.config = proceed.config
 
     def _start(self, start: Start) -> None:
         held = self.trials.get(start.trial)
@@ -89,6 +107,7 @@ class SimulatedWorkers:
             next_save=start.next_save,
         )
         self.stuck.pop(start.trial, None)
+        self.declining.discard(start.trial)
         if checkpoint is not None and checkpoint.path in self.damaged:
             self.stuck[start.trial] = checkpoint.path
 
@@ -154,6 +173,11 @@ class SimulatedWorkers:
             time_s=time_s, trial=trial, incarnation=held.incarnation, error="it is damaged", damaged=path
         )
 
+    def decline(self, trial: TrialId, *, time_s: float = 0.0) -> Declined:
+        """Return what a trial says that cannot take its new config as it stands."""
+        self.declining.discard(trial)
+        return Declined(time_s=time_s, trial=trial, incarnation=self.trials[trial].incarnation)
+
     def end(self, trial: TrialId, *, time_s: float = 0.0) -> Returned:
         """Return the end of a trial's training code."""
         held = self.trials.pop(trial)
@@ -163,3 +187,4 @@ class SimulatedWorkers:
         """All workers are gone, as when the controller dies."""
         self.trials.clear()
         self.stuck.clear()
+        self.declining.clear()

@@ -29,6 +29,7 @@ from hypothesis import HealthCheck, given, settings
 from poptune.core.events import (
     Completed,
     Created,
+    Declined,
     Event,
     Failed,
     Forgotten,
@@ -142,6 +143,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
         overruled=st.booleans(),
     ),
     _build(Returned, time_s=_AGES, trial=_TRIALS, incarnation=_NUMBERS),
+    _build(Declined, time_s=_AGES, trial=_TRIALS, incarnation=_NUMBERS),
     _build(Failed, time_s=_AGES, trial=_TRIALS, incarnation=_NUMBERS, error=_TEXTS, damaged=_TEXTS),
     _build(PopulationStopped, time_s=_AGES, reason=_TEXTS),
     _build(ResidentsLimited, time_s=_AGES, limit=st.integers()),

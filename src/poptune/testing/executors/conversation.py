@@ -43,8 +43,16 @@ class Conversation:
         settings["config"] = cloudpickle.dumps(settings["config"])
         self.workers.assign(Assignment(trial=trial, incarnation=incarnation, until=until, **settings))
 
-    def proceed(self, trial: TrialId, *, until: float | None, incarnation: int = 0) -> None:
-        self.workers.proceed(Proceed(trial=trial, incarnation=incarnation, until=until))
+    def proceed(
+        self,
+        trial: TrialId,
+        *,
+        until: float | None,
+        incarnation: int = 0,
+        config: dict[str, Any] | None = None,
+    ) -> None:
+        new = b"" if config is None else cloudpickle.dumps(config)
+        self.workers.proceed(Proceed(trial=trial, incarnation=incarnation, until=until, config=new))
 
     def hear(self, what: Callable[[Conversation], bool]) -> None:
         """Listen until something is the case."""

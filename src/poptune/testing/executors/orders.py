@@ -12,7 +12,7 @@ import pytest
 
 import poptune as tune
 from poptune.executors.base import Work
-from poptune.runtime.protocol import Result, Returned, Terms
+from poptune.runtime.protocol import Declined, Result, Returned, Terms
 from poptune.runtime.trainable import prepare
 from poptune.testing.executors.conversation import Conversation
 from poptune.testing.executors.maker import MakesExecutors
@@ -71,6 +71,65 @@ class OrderConformance(MakesExecutors):
         assert len({(result.metrics["pid"], result.metrics["local"]) for result in after}) == 1
         if self.has_processes:
             assert talk.results(B)[0].metrics["pid"] != after[0].metrics["pid"]
+
+    def test_a_waiting_loop_over_steps_takes_a_new_config_as_it_stands(self, tmp_path: Path) -> None:
+        def train(config: dict[str, Any]) -> None:
+            height, secret = tune.StateRef(0.0), object()
+            for _ in tune.steps(config, height=height):
+                height.value += config["lr"]
+                tune.report({"height": height.value, "local": id(secret)})
+
+        with self.talk(tmp_path, train) as talk:
+            talk.assign(A, until=2, config={"lr": 1.0})
+            talk.hear_results(A, 2)
+            talk.proceed(A, until=4, config={"lr": 10.0})
+            results = talk.hear_results(A, 4)
+        assert [result.metrics["height"] for result in results] == [1.0, 2.0, 12.0, 22.0]
+        assert [result.incarnation for result in results] == [0, 0, 0, 0]
+        assert len({result.metrics["local"] for result in results}) == 1
+
+    @pytest.mark.parametrize("takes", [True, False])
+    def test_a_waiting_object_says_whether_it_takes_a_new_config(self, tmp_path: Path, takes: bool) -> None:
+        class Climb(tune.Trainable):
+            def setup(self, config: dict[str, Any]) -> None:
+                self.height = 0.0
+
+            def step(self) -> dict[str, Any]:
+                self.height += self.config["lr"]
+                return {"height": self.height}
+
+            def save_checkpoint(self, folder: str) -> dict[str, Any]:
+                return {"height": self.height}
+
+            def load_checkpoint(self, state: Any) -> None:
+                self.height = state["height"]
+
+            def reset_config(self, config: dict[str, Any]) -> bool:
+                return takes
+
+        with self.talk(tmp_path, Climb) as talk:
+            talk.assign(A, until=1, config={"lr": 1.0})
+            talk.hear_results(A, 1)
+            talk.proceed(A, until=2, config={"lr": 10.0})
+            if not takes:
+                talk.hear(lambda talk: Declined(trial=A, incarnation=0) in talk.said)
+                talk.proceed(A, until=2)  # whatever is answered, it waits until then
+            results = talk.hear_results(A, 2)
+        assert [result.metrics["height"] for result in results] == [1.0, 11.0 if takes else 2.0]
+
+    def test_a_waiting_function_declines_a_new_config(self, tmp_path: Path) -> None:
+        def train(config: dict[str, Any]) -> None:
+            height = 0.0
+            while True:
+                height += config["lr"]
+                tune.report({"height": height})
+
+        with self.talk(tmp_path, train) as talk:
+            talk.assign(A, until=1, config={"lr": 1.0})
+            talk.hear_results(A, 1)
+            talk.proceed(A, until=2, config={"lr": 10.0})
+            talk.hear(lambda talk: Declined(trial=A, incarnation=0) in talk.said)
+        assert len(talk.results(A)) == 1
 
     def test_orders_for_trials_that_nobody_holds_are_ignored(self, tmp_path: Path) -> None:
         def train(config: dict[str, Any]) -> None:  # noqa: ARG001 - every trainable takes it

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 import poptune as tune
@@ -247,3 +248,10 @@ def test_one_that_raises_between_results_is_named(tmp_path):
     with pytest.raises(ZeroDivisionError) as caught:
         tuner.fit()
     assert "raised by Breaks.stop_all" in caught.value.__notes__[0]
+
+
+def test_thresholds_may_be_numbers_of_numpy():
+    rules = stop_rules({"loss": np.float32(0.5), "training_iteration": np.int64(3)})
+    assert [type(value) for value in rules.thresholds.values()] == [float, int]
+    assert rules.thresholds == {"loss": 0.5, "training_iteration": 3}
+    assert tune.RunConfig(stop={"loss": np.float32(0.5)}).stop

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from numbers import Integral
 from statistics import pstdev
 from typing import Any
 
@@ -231,11 +232,17 @@ def stop_rules(stop: Mapping[str, float] | StopFunction | Stopper | None) -> Sto
         case None:
             return StopRules()
         case Mapping():
-            return StopRules(thresholds=dict(stop))
+            return StopRules(thresholds=thresholds(stop))
         case Stopper():
             return _rules_of_stopper(stop)
         case _:
             return StopRules(stoppers=(FunctionStopper(stop),))
+
+
+def thresholds(stop: Mapping[str, float] | None) -> dict[str, float]:
+    """Return the thresholds of a dict as numbers of Python's, whatever numbers they are."""
+    given: Mapping[str, Any] = stop or {}
+    return {key: int(value) if isinstance(value, Integral) else float(value) for key, value in given.items()}
 
 
 def _rules_of_stopper(stopper: Stopper) -> StopRules:

@@ -168,6 +168,35 @@ def test_a_budget_that_was_spent_is_renewed(tmp_path):
     assert further[0].metrics["step"] == before + 2
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"resume_errored": True, "restart_errored": True}, "got both resume_errored=True and restart"),
+        ({"time_budget_s": "10"}, "time_budget_s must be a number of seconds, greater than 0, got '10'"),
+        ({"time_budget_s": -1}, "time_budget_s must be a number of seconds, greater than 0, got -1"),
+        ({"stop": tune.MaximumIterationStopper}, "got the class MaximumIterationStopper"),
+    ],
+)
+def test_changes_that_make_no_sense_are_refused(tmp_path, changes, words):
+    fit(tmp_path, stop=3, trials=2)
+    with pytest.raises(tune.ConfigurationError, match=words):
+        tune.Tuner.restore(tmp_path / "run", **changes)
+
+
+def test_a_stop_that_is_misspelt_when_a_run_is_trained_further_is_told_at_its_first_result(tmp_path):
+    fit(tmp_path, stop=3, trials=2, trainable=climb_to_five)
+    with pytest.warns(tune.PoptuneWarning, match="lacks 'training_iterations', which stop waits for"):
+        tune.Tuner.restore(tmp_path / "run", stop={"training_iterations": 9}).fit()
+
+
+def climb_to_five(config):
+    checkpoint = tune.get_checkpoint()
+    step = checkpoint.to_dict()["step"] if checkpoint else 0
+    while step < 5:
+        step += 1
+        tune.report({"height": step * config["lr"]}, checkpoint=tune.Checkpoint.from_dict({"step": step}))
+
+
 def test_a_scheduler_of_another_kind_is_refused(tmp_path):
     fit(tmp_path, stop=3)
     with pytest.raises(tune.ConfigurationError, match="begun with, PopulationBasedTraining, got a Async"):

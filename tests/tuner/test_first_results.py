@@ -68,6 +68,14 @@ def test_scores_of_which_none_is_finite_are_told_when_each_trial_has_reported(tm
     diverged(tmp_path, ["none", "yet"])  # of what is no number, nothing is said
 
 
+def test_a_metric_to_keep_checkpoints_by_that_no_result_has_is_told(tmp_path):
+    by = tune.CheckpointConfig(num_to_keep=1, checkpoint_score_attribute="accurcy")
+    with pytest.warns(tune.PoptuneWarning, match=r"lacks 'accurcy', the checkpoint_score_attribute"):
+        fit(tmp_path, checkpoint_config=by)
+    by = tune.CheckpointConfig(num_to_keep=1, checkpoint_score_attribute="acc")
+    fit(tmp_path, checkpoint_config=by)
+
+
 def test_checkpoints_that_will_fill_the_disk_are_told_with_what_to_write(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(800_000, 0, 700_000))
     with pytest.warns(tune.PoptuneWarning, match=r"9 of 10.\d kB will take 9\d.\d kB of this disk") as told:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from os import PathLike
 from typing import Any, Literal
 
@@ -88,8 +90,8 @@ class TuneConfig:
                 f"scheduler must be a scheduler object, got {self.scheduler!r}: write, for example, "
                 "PopulationBasedTraining(...)"
             )
-        if self.time_budget_s is not None and not self.time_budget_s > 0:
-            raise ConfigurationError(f"time_budget_s must be above 0 seconds, got {self.time_budget_s!r}")
+        if self.time_budget_s is not None:
+            check_seconds("time_budget_s", self.time_budget_s)
         if self.resources_per_trial is not None:
             check_resources(self.resources_per_trial)
 
@@ -175,9 +177,9 @@ class FailureConfig:
     def __post_init__(self) -> None:
         check_at_least("max_failures", self.max_failures, least=-1)
         check_at_least("max_failures_in_all", self.max_failures_in_all, least=0)
-        _check_seconds("retry_pause_s", self.retry_pause_s, zero=True)
+        check_seconds("retry_pause_s", self.retry_pause_s, zero=True)
         if self.report_timeout_s is not None:
-            _check_seconds("report_timeout_s", self.report_timeout_s)
+            check_seconds("report_timeout_s", self.report_timeout_s)
         _check_choice("on_exhausted", self.on_exhausted, ("error", "clone"))
         _check_choice("on_all_failed", self.on_all_failed, ("raise", "return"))
 
@@ -232,8 +234,8 @@ class RunConfig:
     def __post_init__(self) -> None:
         _check_name(self.name)
         remote_url(self.storage_path) or local_path(self.storage_path)
-        if self.stop is not None and not callable(self.stop):
-            _check_stop("stop", self.stop)
+        if self.stop is not None:
+            _check_stop_rule(self.stop)
         if self.stop_population_at is not None:
             _check_stop("stop_population_at", self.stop_population_at)
         for callback in self.callbacks:
@@ -250,7 +252,7 @@ class RunConfig:
             )
 
 
-def _check_seconds(name: str, value: float, *, zero: bool = False) -> None:
+def check_seconds(name: str, value: float, *, zero: bool = False) -> None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not is_number or value < 0 or (value == 0 and not zero):
         least = "at least 0" if zero else "greater than 0"
@@ -292,11 +294,37 @@ def _check_name(name: str | None) -> None:
         )
 
 
-def _check_stop(what: str, stop: Mapping[str, float]) -> None:
+def _check_stop_rule(stop: object) -> None:
+    """Refuse what is no rule, or would be called otherwise than as ``stop(trial_id, result)``."""
+    if isinstance(stop, type):
+        raise ConfigurationError(
+            f"stop must be an object that is asked, got the class {stop.__name__}: make one of it, "
+            f"stop={stop.__name__}(...)"
+        )
+    if not callable(stop):
+        _check_stop("stop", stop)
+    elif not isinstance(stop, Stopper) and not _takes_two(stop):
+        raise ConfigurationError(
+            f"stop must be a function of a trial's id and its result, got {stop!r}: write "
+            "def stop(trial_id, result): return result[...] > ..."
+        )
+
+
+def _takes_two(function: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(function).bind("", {})
+    except TypeError:
+        return False
+    except ValueError:  # it has no signature that could be known
+        return True
+    return True
+
+
+def _check_stop(what: str, stop: object) -> None:
     if not isinstance(stop, Mapping):
         raise ConfigurationError(f'{what} must be a dict such as {{"training_iteration": 50}}, got {stop!r}')
     for key, value in stop.items():
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
         if not isinstance(key, str) or not is_number or math.isnan(value):
             raise ConfigurationError(
                 f"{what} must map metrics to the numbers that end a trial, got {key!r}: {value!r}"

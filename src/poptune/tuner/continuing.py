@@ -17,7 +17,7 @@ from poptune.runtime.metrics import is_at_least
 from poptune.runtime.trainable import Prepared
 from poptune.search_space import entries
 from poptune.stoppers import StopFunction, Stopper
-from poptune.tuner.configs import RunConfig
+from poptune.tuner.configs import RunConfig, check_seconds
 from poptune.tuner.definition import Definition
 from poptune.tuner.references import Renewal
 from poptune.types import TrialId
@@ -42,6 +42,13 @@ class Changes:
         Raises:
             ConfigurationError: Something cannot be changed so.
         """
+        if self.resume_errored and self.restart_errored:
+            raise ConfigurationError(
+                "Trials that failed either go on from their newest checkpoints or begin from nothing, got "
+                "both resume_errored=True and restart_errored=True: give one of the two"
+            )
+        if self.time_budget_s is not None:
+            check_seconds("time_budget_s", self.time_budget_s)
         run, tune = self._run(stored), stored.tune
         if self.scheduler is not None:
             tune = replace(tune, scheduler=_of_the_same_kind(self.scheduler, tune.scheduler))

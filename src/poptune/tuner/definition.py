@@ -28,7 +28,7 @@ from poptune.runtime.trainable import Prepared, Trainable, bundles_of, check_res
 from poptune.schedulers import PopulationBasedTraining, PopulationBasedTrainingReplay
 from poptune.schedulers.placing import leaves
 from poptune.search_space import Resolved, entries, validate, variants
-from poptune.stoppers import StopRules, stop_rules
+from poptune.stoppers import StopRules, stop_rules, thresholds
 from poptune.storage import local_path, remote_url
 from poptune.storage.remote import check_installed, read_url
 from poptune.tuner.configs import RunConfig, TuneConfig
@@ -233,7 +233,7 @@ class Definition:
             experiment_path=path,
             remote=remote,
             stop=stop.thresholds,
-            stop_population=dict(self.run.stop_population_at or {}),
+            stop_population=thresholds(self.run.stop_population_at),
             time_attr=needs.time_attr,
             metric=needs.metric,
             require_attrs=needs.require_attrs,

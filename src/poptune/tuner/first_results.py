@@ -24,17 +24,26 @@ class FirstResults:
         metric: What the trials are compared by, if they are.
         ends: The values of metrics at which a trial, or all, end.
         keeps_all: Whether no checkpoint is given up.
+        keeps_by: The metric by which checkpoints are kept, if by one.
     """
 
     def __init__(
-        self, layout: Layout, *, metric: str | None, ends: Mapping[str, float], keeps_all: bool
+        self,
+        layout: Layout,
+        *,
+        metric: str | None,
+        ends: Mapping[str, float],
+        keeps_all: bool,
+        keeps_by: str | None = None,
     ) -> None:
         self._layout = layout
         self._metric = metric
         self._ends = ends
         self._awaits_result = True
         self._awaits_score = metric is not None
-        self._awaits_checkpoint = keeps_all
+        self._keeps_all = keeps_all
+        self._keeps_by = keeps_by
+        self._awaits_checkpoint = keeps_all or keeps_by is not None
 
     def observe(self, events: Sequence[Event], population: Population) -> None:
         """See records that are in the journal now."""
@@ -47,13 +56,15 @@ class FirstResults:
     def _look(self, reported: Reported, population: Population) -> None:
         if self._awaits_result:
             self._awaits_result = False
-            if reported.iteration == 1:
-                self._tell_of_missing(reported)
+            self._tell_of_missing(reported)
         if self._awaits_score:
             self._look_for_score(reported, population)
         if self._awaits_checkpoint and reported.checkpoint is not None:
             self._awaits_checkpoint = False
-            self._tell_of_space(reported, population)
+            if self._keeps_all:
+                self._tell_of_space(reported, population)
+            if self._keeps_by is not None:
+                self._tell_of_merit(self._keeps_by, reported)
 
     def _tell_of_missing(self, first: Reported) -> None:
         known = flatten(first.metrics)
@@ -83,6 +94,15 @@ class FirstResults:
                 f"Every trial's {self._metric!r} is NaN or infinite from the first result on, so there is no "
                 "best trial unless one reports a finite score later. Train with other hyperparameters, such "
                 "as a lower learning rate, or mend how the metric is computed"
+            )
+
+    def _tell_of_merit(self, attribute: str, saved: Reported) -> None:
+        known = flatten(saved.metrics)
+        if attribute not in known:
+            warn(
+                f"The first result with a checkpoint lacks {attribute!r}, the checkpoint_score_attribute; it "
+                f"has {sorted(known)}. Without it the newest checkpoints are kept instead of the best: mend "
+                "the name in CheckpointConfig(checkpoint_score_attribute=...) or in report()"
             )
 
     def _tell_of_space(self, saved: Reported, population: Population) -> None:

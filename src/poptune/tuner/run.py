@@ -290,12 +290,13 @@ class Run:
         return loggers
 
     def _first_results(self, layout: Layout) -> FirstResults:
-        definition = self.definition
+        definition, checkpoints = self.definition, self.definition.run.checkpoint_config
         return FirstResults(
             layout,
             metric=definition.tune.metric,
             ends={**definition.stop_rules.thresholds, **(definition.run.stop_population_at or {})},
-            keeps_all=definition.run.checkpoint_config.num_to_keep is None,
+            keeps_all=checkpoints.num_to_keep is None,
+            keeps_by=None if checkpoints.num_to_keep is None else checkpoints.checkpoint_score_attribute,
         )
 
     def _listeners(self) -> list[Listener]:

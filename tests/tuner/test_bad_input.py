@@ -80,7 +80,10 @@ def test_an_unknown_keyword_is_answered_with_the_nearest_right_one(make, message
         (lambda: tune.loguniform(0, 1), "loguniform"),
         (lambda: tune.TuneConfig(num_samples=0), "num_samples must be a whole number of at least 1, got 0"),
         (lambda: tune.TuneConfig(mode="maximise"), "mode must be"),
-        (lambda: tune.TuneConfig(time_budget_s=0), "time_budget_s must be a number of seconds, greater than 0"),
+        (
+            lambda: tune.TuneConfig(time_budget_s=0),
+            "time_budget_s must be a number of seconds, greater than 0",
+        ),
         (lambda: tune.TuneConfig(scheduler=PopulationBasedTraining), "must be a scheduler object"),
         (lambda: tune.RunConfig(name="a/b"), "without slashes, got 'a/b': the folder that"),
         (lambda: tune.RunConfig(name=".."), "must name one folder, .*got '..'"),

@@ -117,6 +117,7 @@ class Controller:
         timers = (stopper for stopper in self._watching if isinstance(stopper, TimeoutStopper))
         self._may_tell = set(map(id, timers))
         self._silence = Silence(limits.report_timeout_s)
+        self._told: set[str] = set()
         self._hosts: dict[TrialId, dict[str, Any]] = {}
         self._memory_checked_s = time.monotonic()
 
@@ -149,6 +150,11 @@ class Controller:
     def _repeat(self, output: protocol.Output) -> None:
         for listener in self._listeners:
             listener.output(output.trial, output.stream, output.line)
+
+    def _tell(self, doubt: protocol.Doubt) -> None:
+        if doubt.kind not in self._told:
+            self._told.add(doubt.kind)
+            warn(f"In trial {self._experiment.population[doubt.trial].index}: {doubt.message}")
 
     def _wait(self, started_s: float) -> list[Input]:
         messages = self._workers.poll(_POLL_S)
@@ -208,10 +214,9 @@ class Controller:
         match message:
             case protocol.Result():
                 return self._understand_result(message, now)
-            case protocol.Returned():
-                return [Returned(time_s=now, trial=message.trial, incarnation=message.incarnation)]
-            case protocol.Declined():
-                return [Declined(time_s=now, trial=message.trial, incarnation=message.incarnation)]
+            case protocol.Returned() | protocol.Declined():
+                kind = Returned if isinstance(message, protocol.Returned) else Declined
+                return [kind(time_s=now, trial=message.trial, incarnation=message.incarnation)]
             case protocol.Failed(refused=refused) if refused:
                 raise ExperimentError(
                     f"{refused} What is in the journal is safe: make room on the disk, or look to its "
@@ -233,6 +238,8 @@ class Controller:
                 return [Failed(time_s=now, trial=trial, incarnation=incarnation, error=reason)]
             case protocol.Output():
                 self._repeat(message)
+            case protocol.Doubt():
+                self._tell(message)
             case protocol.Capacity(slots=slots):
                 return [SlotsChanged(time_s=now, slots=slots)]
             case protocol.Crowded():

@@ -164,6 +164,14 @@ class Output(Struct, frozen=True, kw_only=True, tag="output"):
     line: str
 
 
+class Doubt(Struct, frozen=True, kw_only=True, tag="doubt"):
+    """What a trial's code does is allowed, but hardly meant; the user is told once of each kind."""
+
+    trial: TrialId
+    kind: str
+    message: str
+
+
 class Lost(Struct, frozen=True, kw_only=True, tag="lost"):
     """The trial's worker is dead."""
 
@@ -171,7 +179,7 @@ class Lost(Struct, frozen=True, kw_only=True, tag="lost"):
     reason: str
 
 
-Message = Result | Returned | Failed | Declined | Idle | Output | Lost
+Message = Result | Returned | Failed | Declined | Idle | Output | Doubt | Lost
 
 
 class Capacity(Struct, frozen=True, kw_only=True):

@@ -11,11 +11,11 @@ import cloudpickle
 
 from poptune.checkpoints import Checkpoint
 from poptune.errors import CheckpointError, CorruptCheckpointError, TrainableError
-from poptune.notices import warn
 from poptune.runtime.protocol import (
     Assignment,
     Channel,
     Declined,
+    Doubt,
     Idle,
     Order,
     Proceed,
@@ -189,7 +189,7 @@ class Session:
         if self._unwinding is not None:
             self._leave_again()
         if self._stale is not None and (story := story_of(self.stale_hyperparameters())):
-            warn(story)
+            self._channel.send(Doubt(trial=self.assignment.trial, kind="stale", message=story))
         while (order := self._channel.poll()) is not None:
             self._obey(order)
         standing, assignment = self._standing, self.assignment

@@ -91,6 +91,25 @@ def test_a_folder_is_itself_without_a_copy(source: Path, stored_folder: Checkpoi
     assert stored_folder.path.is_dir()
 
 
+def test_who_writes_into_the_stored_folder_is_told_at_once(stored_folder: Checkpoint, tmp_path: Path) -> None:
+    with (
+        pytest.raises(CheckpointError, match=r"config.json was changed in .*to_directory\(\)"),
+        stored_folder.as_directory() as folder,
+    ):
+        Path(folder, "config.json").write_text("{}")
+    with stored_folder.as_directory() as folder:
+        Path(folder, "cache").write_text("beside it, which harms nobody")
+    Path(stored_folder.to_directory(tmp_path / "copy"), "config.json").write_text("{}")  # the advice
+
+
+def test_a_folder_that_holds_the_store_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(CheckpointError, match="must not hold the place that it is copied to"):
+        stored(Checkpoint.from_directory(tmp_path), tmp_path)
+    with pytest.raises(CheckpointError, match="must not hold the place"):
+        Checkpoint.from_directory(tmp_path).to_directory(tmp_path / "within")
+
+
 def test_the_manifest_is_not_among_the_users_files(
     source: Path, stored_folder: Checkpoint, tmp_path: Path
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -171,16 +171,33 @@ class Checkpoint:
         """The checkpoint as a folder, to be read only, for the length of a ``with`` block.
 
         A checkpoint of a folder is that folder itself, without a copy.
+
+        Raises:
+            CheckpointError: It was deleted; or, at the end of the block, one of its files was changed in it.
         """
         if self.kind == "directory" and self.path is not None:
             if not self.path.is_dir():
                 raise deleted(self.path)
             if self._manifest is not None:
                 check_sizes(self._manifest, self.path)
-            yield str(self.path)
+            with self._left_as_it_is(self.path):
+                yield str(self.path)
             return
         with tempfile.TemporaryDirectory(prefix="checkpoint_") as folder:
             yield str(self._copy_to(Path(folder)))
+
+    @contextmanager
+    def _left_as_it_is(self, path: Path) -> Iterator[None]:
+        """Raise if a file of a stored checkpoint was written by whoever was to read it."""
+        before = _stamps(self._manifest, path)
+        yield
+        after = _stamps(self._manifest, path)
+        if changed := sorted(name for name, stamp in before.items() if after.get(name, stamp) != stamp):
+            raise CheckpointError(
+                f"The folder that as_directory() gives is the stored checkpoint itself, to be read only, but "
+                f"{changed[0]} was changed in {path}, which damages it for every trial that stands on it: "
+                "take a copy to write into, to_directory()"
+            )
 
     def write(self, folder: Path) -> Manifest:
         """For stores: write the checkpoint and its manifest into an empty folder.
@@ -255,6 +272,16 @@ class Checkpoint:
         if self.path is None:
             return f"<Checkpoint in memory: {', '.join(map(str, self._data or {}))}>"
         return f"<Checkpoint {self.id or self.path}>"
+
+
+def _stamps(manifest: Manifest | None, folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of the last change of each file that is there."""
+    stamps = {}
+    for name in manifest.files if manifest else ():
+        with suppress(OSError):  # clean-up may take a checkpoint that nobody needs any more
+            status = (folder / name).stat()
+            stamps[name] = status.st_size, status.st_mtime_ns
+    return stamps
 
 
 def _names(folder: Path) -> set[str]:

@@ -232,6 +232,12 @@ def copy_files(source: Path, target: Path, manifest: Manifest | None) -> dict[st
     Returns:
         The records of the copied files, by their paths within the folder.
     """
+    if target.resolve().is_relative_to(source.resolve()):
+        raise CheckpointError(
+            f"A checkpoint's folder must not hold the place that it is copied to, but {source} holds "
+            f"{target}: save a folder of the trial's own, such as the one that it works in, "
+            'Checkpoint.from_directory(".")'
+        )
     expected = manifest.files if manifest else {}
     records = {}
     for path in walk(source):

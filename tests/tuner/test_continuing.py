@@ -1,5 +1,6 @@
 """The way on from a run that has ended or failed: other stops, mended code, fresh objects."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -338,6 +339,55 @@ def test_fresh_references_take_the_places_of_those_that_are_gone(tmp_path):
     assert "'data' is a reference to a list that is gone" in said[1][2]
     assert "Tuner.restore(path, param_space=" in said[1][2]
     assert said[2][:2] == (0, "[6]"), said
+
+
+DRAWN = """
+import sys
+import poptune as tune
+
+def train(config):
+    first = tune.get_checkpoint().to_dict()["step"] + 1 if tune.get_checkpoint() else 1
+    for step in range(first, 5):
+        total = sum(tune.get(OF(config)))
+        tune.report({"total": total}, checkpoint=tune.Checkpoint.from_dict({"step": step}))
+        if step == 2 and sys.argv[1] == "new":
+            raise SystemExit("enough")
+
+if sys.argv[1] == "new":
+    one = tune.put([3])
+    tuner = tune.Tuner(train, param_space={"data": SPACE},
+        run_config=tune.RunConfig(storage_path=".", name="x", verbose=0))
+else:
+    path = "x"
+    tuner = tune.Tuner.restore(path, ADVICE resume_errored=True)
+print([r.metrics["total"] for r in tuner.fit()])
+"""
+
+
+@pytest.mark.parametrize(
+    ("space", "of"),
+    [
+        ("[5, one]", "config['data'][1]"),
+        ("{'train': [one, 5]}", "config['data']['train'][0]"),
+        ("tune.grid_search([one])", "config['data']"),
+        ("tune.choice([one, tune.put([3])])", "config['data']"),
+        ("tune.sample_from(lambda: one)", "config['data']"),
+    ],
+)
+def test_the_advice_for_what_is_gone_works_to_the_letter_wherever_it_stood(tmp_path, space, of):
+    script = DRAWN.replace("SPACE", space).replace("OF(config)", of)
+
+    def run(how, advice):
+        Path(tmp_path, "script.py").write_text(script.replace("ADVICE", advice))
+        return subprocess.run(
+            [sys.executable, "script.py", how], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    run("new", "")
+    told = run("restore", "").stderr
+    advice = re.search(r"Tuner.restore\(path, (param_space=.*)\)$", told, re.MULTILINE)[1]
+    restored = run("restore", advice.replace("tune.put(...)", "tune.put([3])") + ",")
+    assert restored.stdout.strip() == "[3]", restored.stderr
 
 
 def test_a_param_space_without_references_changes_nothing_and_says_so(tmp_path):

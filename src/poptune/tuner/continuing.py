@@ -81,7 +81,7 @@ class Changes:
     def _renewal(self, stored: Mapping[str, Any]) -> Renewal:
         given = self.param_space or {}
         renewal = Renewal.between(stored, given)
-        if given and not renewal.pairs and not _looks_the_same(given, stored):
+        if given and not (renewal.pairs or renewal.places) and not _looks_the_same(given, stored):
             warn(
                 "The trials of a restored experiment have their configs already: of the param_space that is "
                 "given only references, as put() returns them, are taken; it holds none, so it changes "
@@ -101,7 +101,7 @@ class Continuation:
     """Whether trials that have ended may go on, by conditions that were changed."""
     resume_errored: bool = False
     restart_errored: bool = False
-    renewal: Renewal = field(default_factory=lambda: Renewal({}))
+    renewal: Renewal = field(default_factory=Renewal)
 
     @property
     def asks_for_more(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from poptune.core.population import Trial
@@ -12,21 +12,37 @@ from poptune.runtime.shared import ObjectRef, is_there
 from poptune.search_space import Choice, GridSearch, Ordinal
 from poptune.types import Config
 
+Place = tuple[Any, ...]
+"""Where a value is in a config: the keys and indices on the way to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
     """Which reference stands for which, from now on."""
 
-    pairs: Mapping[ObjectRef[Any], ObjectRef[Any]]
+    pairs: Mapping[ObjectRef[Any], ObjectRef[Any]] = field(default_factory=dict)
+    """By what they refer to: those that stand in the same places of two spaces."""
+    places: Mapping[Place, ObjectRef[Any]] = field(default_factory=dict)
+    """By where they are in a config: for those that the space draws, and so does not name."""
 
     @classmethod
     def between(cls, old_space: Mapping[str, Any], new_space: Mapping[str, Any]) -> Renewal:
         """Take the references of a new space for those that stand in the same places of the old one."""
-        return cls(dict(_pairs(old_space, new_space)))
+        return cls(dict(_pairs(old_space, new_space)), dict(_references(dict(new_space), ())))
 
     def renewed(self, config: Config) -> Config:
         """Return a config with the present references."""
-        return _renewed(config, self.pairs) if self.pairs else config
+        return self._renewed(config, ()) if self.pairs or self.places else config
+
+    def _renewed(self, value: Any, place: Place) -> Any:
+        if isinstance(value, ObjectRef):
+            renewed = self.pairs.get(value, value)
+            return renewed if is_there(renewed) else self.places.get(place, renewed)
+        if isinstance(value, dict):
+            return {key: self._renewed(each, (*place, key)) for key, each in value.items()}
+        if type(value) in {list, tuple}:
+            return type(value)(self._renewed(each, (*place, index)) for index, each in enumerate(value))
+        return value
 
     def check(self, trials: Iterable[Trial]) -> None:
         """Raise if a trial that is to train has a reference to what is gone.
@@ -35,14 +51,23 @@ class Renewal:
             ConfigurationError: One has.
         """
         for trial in trials:
-            for path, reference in _references(self.renewed(trial.config), ""):
+            for place, reference in _references(self.renewed(trial.config), ()):
                 if not is_there(reference):
                     raise ConfigurationError(
-                        f"The config of trial {trial.index} must hold what can be opened, but {path!r} is "
-                        f"a reference to a {reference.kind} that is gone, since an object lives as long as "
-                        "the process that has put it: put it again, and give the new reference in the same "
-                        f'place, Tuner.restore(path, param_space={{"{path}": tune.put(...), ...}})'
+                        f"The config of trial {trial.index} must hold what can be opened, but "
+                        f"{'.'.join(map(str, place))!r} is a reference to a {reference.kind} that is gone, "
+                        "since an object lives as long as the process that has put it: put it again, and "
+                        "give the new reference in the same place, "
+                        f"Tuner.restore(path, param_space={_written(place)})"
                     )
+
+
+def _written(place: Place) -> str:
+    """Return the code of a space that has a new reference in a place, and leaves all else open."""
+    if not place:
+        return "tune.put(...)"
+    first, rest = place[0], _written(place[1:])
+    return f"[{'..., ' * first}{rest}]" if isinstance(first, int) else f"{{{first!r}: {rest}}}"
 
 
 def _pairs(old: Any, new: Any) -> Iterator[tuple[ObjectRef[Any], ObjectRef[Any]]]:
@@ -64,22 +89,12 @@ def _pairs(old: Any, new: Any) -> Iterator[tuple[ObjectRef[Any], ObjectRef[Any]]
             pass
 
 
-def _renewed(value: Any, pairs: Mapping[ObjectRef[Any], ObjectRef[Any]]) -> Any:
+def _references(value: Any, place: Place) -> Iterator[tuple[Place, ObjectRef[Any]]]:
     if isinstance(value, ObjectRef):
-        return pairs.get(value, value)
-    if isinstance(value, dict):
-        return {key: _renewed(each, pairs) for key, each in value.items()}
-    if type(value) in {list, tuple}:
-        return type(value)(_renewed(each, pairs) for each in value)
-    return value
-
-
-def _references(value: Any, path: str) -> Iterator[tuple[str, ObjectRef[Any]]]:
-    if isinstance(value, ObjectRef):
-        yield path, value
+        yield place, value
     elif isinstance(value, dict):
         for key, each in value.items():
-            yield from _references(each, f"{path}.{key}" if path else str(key))
+            yield from _references(each, (*place, key))
     elif type(value) in {list, tuple}:
-        for each in value:
-            yield from _references(each, path)
+        for index, each in enumerate(value):
+            yield from _references(each, (*place, index))

@@ -70,7 +70,7 @@ class Run:
     """For how long earlier sessions have worked on the experiment."""
     moved_aside: Path | None = None
     """Where the finished experiment is now that had this one's name."""
-    renewal: Renewal = field(default_factory=lambda: Renewal({}))
+    renewal: Renewal = field(default_factory=Renewal)
     """The references of today for those of before."""
 
     @classmethod

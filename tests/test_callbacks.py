@@ -142,6 +142,11 @@ def test_a_callback_that_asks_for_it_ends_the_run(tmp_path):
     with pytest.raises(KeyError, match="oops") as caught:
         run(tmp_path, Strict())
     assert "Strict.on_trial_result" in caught.value.__notes__[0]
+    assert "Tuner.restore(path, run_config=...)" in caught.value.__notes__[0]
+    (experiment,) = tmp_path.iterdir()
+    mended = tune.RunConfig(callbacks=[tune.Callback()], verbose=0, executor="inline")
+    results = tune.Tuner.restore(experiment, run_config=mended).fit()  # the advice works
+    assert not results.errors
 
 
 def test_something_that_is_no_callback_is_refused():

@@ -283,7 +283,11 @@ class CallbackRunner:
         except Exception as error:
             name = f"{type(callback).__name__}.{hook}"
             if callback.fail_run:
-                error.add_note(f"This was raised by the callback {name}, which says fail_run")
+                error.add_note(
+                    f"This was raised by the callback {name}, which says fail_run. The results so far are "
+                    "kept: mend it and run Tuner.restore(path).fit() in the same script, or give it, "
+                    "Tuner.restore(path, run_config=...)"
+                )
                 raise
             if (id(callback), hook) not in self._complained:
                 self._complained.add((id(callback), hook))

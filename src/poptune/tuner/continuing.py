@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from poptune.core.population import Population, Trial
@@ -75,7 +75,7 @@ class Changes:
         """The settings of the run from now on; where it lies and what it is called stays."""
         run = stored.run
         if self.run_config is not None:
-            run = replace(self.run_config, name=run.name, storage_path=run.storage_path)
+            run = replace(run, **_said(self.run_config))
         return run if self.stop is None else replace(run, stop=self.stop)
 
     def _renewal(self, stored: Mapping[str, Any]) -> Renewal:
@@ -125,6 +125,14 @@ class Continuation:
             **(self.definition.run.stop_population_at or {}),
         }
         return any(is_at_least(value_at(trial.metrics, key), least) for key, least in thresholds.items())
+
+
+def _said(run_config: RunConfig) -> dict[str, Any]:
+    """Return the settings that a run config says something of, beside its name and its place."""
+    silent = RunConfig()
+    names = [field.name for field in fields(RunConfig) if field.name not in {"name", "storage_path"}]
+    said = {name: getattr(run_config, name) for name in names}
+    return {name: value for name, value in said.items() if not same(value, getattr(silent, name))}
 
 
 def _of_the_same_kind(given: Scheduler[Any], stored: Scheduler[Any]) -> Scheduler[Any]:

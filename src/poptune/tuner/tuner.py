@@ -108,7 +108,8 @@ class Tuner:
                 trains a run further that has ended at 50.
             param_space: Fresh references, as ``tune.put`` returns them, for those that stand in the same
                 places of the experiment's ``param_space``. All else stays: the trials have their configs.
-            run_config: Other settings of the run; its name and its storage path stay what they are.
+            run_config: Other settings of the run. What it leaves at its default stays as it was, and so do
+                the name and the storage path.
             scheduler: Use this in place of the stored scheduler, which must be of the same kind: for example
                 with a mended ``custom_explore_fn``.
             time_budget_s: From now on so many seconds, whatever was spent before.

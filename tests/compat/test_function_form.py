@@ -7,6 +7,7 @@ import pytest
 
 import poptune
 from poptune.compat.ray import tune
+from poptune.compat.ray.tune.schedulers import PopulationBasedTraining
 
 
 @pytest.fixture
@@ -73,6 +74,32 @@ def test_a_function_may_give_up_its_trial_without_a_report(fit, function):
     assert result.status == "TERMINATED"
     assert result.error is None
     assert result.metrics == {"config": {}}
+
+
+def yields_it(config):
+    yield {"score": config["lr"]}
+
+
+def returns_it(config, offset=0):
+    return {"score": config["lr"] + offset}
+
+
+@pytest.mark.parametrize("function", [yields_it, returns_it, tune.with_parameters(returns_it, offset=1)])
+def test_a_mutated_value_that_a_function_names_nowhere_is_told_beforehand(function, inline):
+    def made(key):
+        scheduler = PopulationBasedTraining(
+            metric="score", mode="max", hyperparam_mutations={key: tune.uniform(0, 1)}
+        )
+        tune.Tuner(
+            function,
+            param_space={"lr": 1},
+            tune_config=tune.TuneConfig(num_samples=2, scheduler=scheduler),
+            run_config=inline(),
+        )
+
+    with pytest.warns(poptune.PoptuneWarning, match="changes 'learning_rate', but (yield|return)s_it names"):
+        made("learning_rate")
+    made("lr")
 
 
 def test_natively_the_same_is_an_error(inline):

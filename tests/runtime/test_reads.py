@@ -1,6 +1,7 @@
 """What can be told of who reads a config, from the code that holds it."""
 
 import sys
+from functools import partial
 
 import pytest
 
@@ -144,6 +145,10 @@ def names_neither(config, data=None):
     return data
 
 
+def second(data, config):
+    return data[0]
+
+
 class Callable:
     def __call__(self, config):
         return 1
@@ -160,6 +165,9 @@ class Callable:
         (binds_one, "momentum", True),
         (hands_it_on, "momentum", False),
         (names_neither, "lr", True),
+        (partial(reads_one), "lr", False),
+        (partial(partial(names_neither, data=1)), "lr", True),
+        (partial(second, [1]), "lr", False),
         (Callable(), "lr", False),
         (len, "lr", False),
     ],

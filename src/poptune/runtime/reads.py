@@ -8,6 +8,7 @@ a value.
 from __future__ import annotations
 
 import dis
+import functools
 import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -143,12 +144,20 @@ def is_never_read(function: Callable[..., Any], path: str) -> bool:
     A value may also be named to something that is given the config, or bound by its name; so only a function
     that neither hands its config on nor speaks of the name at all is known to ignore it.
     """
+    function = _without_keywords(function)
     if not isinstance(function, FunctionType) or not function.__code__.co_argcount:
         return False
     code = function.__code__
     named = {part for text in _texts(code) for part in (text, text.rpartition(".")[2])}
     reads = list(_reads(code, code.co_varnames[0], ""))
     return path.rpartition(".")[2] not in named and not any(read.covers(path) for read in reads)
+
+
+def _without_keywords(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function that a ``partial`` calls; one that gives it further arguments first is left."""
+    while isinstance(function, functools.partial) and not function.args:
+        function = function.func
+    return function
 
 
 def _texts(code: CodeType) -> Iterator[str]:

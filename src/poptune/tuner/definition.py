@@ -142,10 +142,9 @@ class Definition:
         for key, value in (self.run.stop_population_at or {}).items():
             ends[key] = min(value, ends.get(key, value))
         budgets = [budget for budget in (self.tune.time_budget_s, self.stop_rules.timeout_s) if budget]
-        trainable = self.prepared.trainable if self.prepared else None
         for doubt in (
             *doubts(scheduler, ends, time_budget_s=min(budgets, default=None)),
-            *(unread(scheduler, trainable) if trainable else ()),
+            *(unread(scheduler, self.prepared) if self.prepared else ()),
         ):
             warn(doubt)
         stop = self.run.stop

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from poptune.core.population import Population
 from poptune.core.scheduler import Scheduler
 from poptune.runtime.reads import is_never_read
+from poptune.runtime.trainable import Prepared
 from poptune.schedulers import Perturb, PopulationBasedTraining
 from poptune.schedulers.placing import leaves
 from poptune.types import TrialStatus
@@ -28,20 +29,20 @@ def doubts(
     return [*_pairs(scheduler), *_no_milestone(scheduler, ends, time_budget_s)]
 
 
-def unread(scheduler: Scheduler[Any], trainable: Callable[..., Any]) -> list[str]:
+def unread(scheduler: Scheduler[Any], prepared: Prepared) -> list[str]:
     """Return a warning for each hyperparameter that is explored and that the training code certainly ignores.
 
     Args:
         scheduler: The scheduler.
-        trainable: The training function, or whatever else it is.
+        prepared: The training function, or whatever else it is.
     """
     mutations = scheduler.hyperparam_mutations if isinstance(scheduler, PopulationBasedTraining) else None
     paths = [".".join(keys) for keys, _ in leaves(mutations or {})]
     return [
-        f"hyperparam_mutations changes {path!r}, but {getattr(trainable, '__name__', 'the code')} names it "
+        f"hyperparam_mutations changes {path!r}, but {prepared.name} names it "
         f"nowhere, so no change of it can have an effect: read it, config{_subscripts(path)}, or leave it out"
         for path in paths
-        if is_never_read(trainable, path)
+        if is_never_read(prepared.trainable, path)
     ]
 
 

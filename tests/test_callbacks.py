@@ -244,3 +244,17 @@ def test_a_trial_is_the_same_key_in_every_hook_and_a_result_each_callbacks_own(t
     assert set(first.by_trial) == set(second.by_trial)
     assert one.trainable_name == "climb"
     assert repr(one) == f"<trial climb_{one.trial_id}: TERMINATED>"
+
+
+@pytest.mark.parametrize("name", ["best", "status"])
+def test_a_hook_that_sets_something_on_a_trial_is_told_where_to_keep_it(name, tmp_path):
+    class Sets(tune.Callback):
+        fail_run = True
+
+        def on_trial_result(self, trial, **info):
+            setattr(trial, name, 1)
+
+    with pytest.raises(
+        AttributeError, match=rf"only sees a trial, but it sets trial.{name} = 1: keep .*self.{name}"
+    ):
+        run(tmp_path, Sets())

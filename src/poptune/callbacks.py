@@ -6,7 +6,6 @@ The hooks, their order and their arguments are those of Ray Tune's ``Callback``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +26,15 @@ from poptune.places import checkpoint_path
 from poptune.types import Config, Metrics, TrialStatus
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CallbackTrial:
     """A trial as callbacks see it: always its present state. Equal to any other view of the same trial."""
 
-    _trial: Trial
-    _layout: Layout
-    _trainable: str
+    __slots__ = ("_layout", "_trainable", "_trial")
+
+    def __init__(self, trial: Trial, layout: Layout, trainable: str) -> None:
+        self._trial = trial
+        self._layout = layout
+        self._trainable = trainable
 
     @property
     def trial_id(self) -> str:
@@ -79,6 +80,14 @@ class CallbackTrial:
     def local_path(self) -> str:
         """Its folder, as text."""
         return str(self.path)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in CallbackTrial.__slots__:
+            raise AttributeError(
+                f"A callback only sees a trial, but it sets trial.{name} = {value!r}: keep what is your own "
+                f"in the callback itself, for example in a dict, self.{name}[trial.trial_id]"
+            )
+        super().__setattr__(name, value)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CallbackTrial) and other.trial_id == self.trial_id

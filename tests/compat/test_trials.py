@@ -108,6 +108,37 @@ def test_what_a_callback_writes_into_a_result_is_told_once_with_the_way_out(fit,
     assert "report it in the training code" in told[0]
 
 
+def test_what_a_hook_hangs_on_a_trial_is_there_in_the_next_hook(fit):
+    seen = []
+
+    class Hangs(tune.Callback):
+        def on_trial_start(self, iteration, trials, trial, **info):
+            assert not hasattr(trial, "best")
+            trial.best = float("inf")
+
+        def on_trial_result(self, iteration, trials, trial, result, **info):
+            trial.best = min(trial.best, result["loss"])
+
+    class Logs(LoggerCallback):
+        def log_trial_end(self, trial, failed=False):
+            seen.append((trial.evaluated_params, trial.best))
+
+    fit(callbacks=[Hangs(), Logs()])
+    assert seen == [({"x": 1}, 1), ({"x": 2}, 2)]
+
+
+@pytest.mark.parametrize("name", ["status", "config", "is_finished"])
+def test_what_is_a_trials_own_is_not_changed_by_a_hook(name, fit):
+    class Sets(tune.Callback):
+        fail_run = True
+
+        def on_trial_result(self, iteration, trials, trial, result, **info):
+            setattr(trial, name, "TERMINATED")
+
+    with pytest.raises(AttributeError, match=f"trial.{name} is the trial's own.*with stop=.*another name"):
+        fit(callbacks=[Sets()])
+
+
 def test_a_callback_that_only_reads_results_is_told_nothing(fit, log):
     class Reads(tune.Callback):
         def on_trial_result(self, **info):

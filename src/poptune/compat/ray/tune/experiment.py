@@ -89,9 +89,11 @@ class NewTrial(Trial):
         return TrialStatus.PENDING
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SeenTrial(Trial, CallbackTrial):
-    """A trial as callbacks see it."""
+    """A trial as callbacks see it, the same object in all hooks; they may keep attributes of their own in it.
+
+    These last as long as the program does.
+    """
 
     @property
     def _spec(self) -> TrialSpec:
@@ -104,7 +106,7 @@ class SeenTrial(Trial, CallbackTrial):
     @property
     def last_result(self) -> dict[str, Any]:
         """The last result, and the config under ``"config"``; empty before the first."""
-        last = dict(super(SeenTrial, self).last_result)  # super() alone fails in a class with slots
+        last = dict(super().last_result)
         return {**last, "config": self.config} if last else last
 
     @property
@@ -124,6 +126,15 @@ class SeenTrial(Trial, CallbackTrial):
     def is_finished(self) -> bool:
         """Return whether it trains no further."""
         return not self.status.is_live
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in CallbackTrial.__slots__ and hasattr(type(self), name):
+            raise AttributeError(
+                f"trial.{name} is the trial's own, which a callback only sees, but it is set to {value!r}: "
+                "end trials with stop=..., change configs with a scheduler, and keep what is yours under "
+                "another name"
+            )
+        object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True, slots=True)

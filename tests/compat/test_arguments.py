@@ -79,7 +79,25 @@ REFUSED = {
     "ignoring the unfinished": (lambda: tune.Tuner.restore("x", resume_unfinished=False), "from_path"),
     "exports": (lambda: tune.run(train_once, export_formats=["onnx"]), "read the checkpoints"),
     "a first checkpoint": (lambda: tune.run(train_once, restore="x"), "tune.with_parameters"),
-    "resuming in part": (lambda: tune.run(train_once, name="x", resume="ERRORED_ONLY"), "a named experiment"),
+    "resuming in part": (lambda: tune.run(train_once, name="x", resume="ERRORED_ONLY"), r'"AUTO\+ERRORED"'),
+    "resuming only the failed": (
+        lambda: tune.run(train_once, name="x", resume="AUTO+RESTART_ERRORED_ONLY"),
+        r'unfinished trials train on, too: say resume="AUTO\+RESTART_ERRORED"',
+    ),
+    "resuming from afar": (lambda: tune.run(train_once, name="x", resume="REMOTE"), "as the storage_path"),
+    "resuming after a question": (
+        lambda: tune.run(train_once, name="x", resume="PROMPT"),
+        'say resume="AUTO"',
+    ),
+    "resuming in a wrong word": (lambda: tune.run(train_once, name="x", resume="AUTOO"), "got 'AUTOO'"),
+    "resuming the failed in a wrong word": (
+        lambda: tune.run(train_once, name="x", resume="AUTO+FAILED"),
+        r'must be True, False, "AUTO", "AUTO\+ERRORED"',
+    ),
+    "resuming by a config": (
+        lambda: tune.run(train_once, name="x", resume_config=object()),
+        r'say resume="AUTO\+ERRORED"',
+    ),
     "resuming without a name": (lambda: tune.run(train_once, resume=True), "a named experiment"),
 }
 

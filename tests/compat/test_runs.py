@@ -1,5 +1,7 @@
 """Whole runs through the mirror: sessions, the class form, analyses, callbacks, results."""
 
+import shutil
+
 import pytest
 
 import poptune
@@ -172,6 +174,36 @@ def test_run_resumes_what_is_there_and_begins_what_is_not():
         assert once().trials[0].trial_id == first.trials[0].trial_id
 
 
+@pytest.mark.parametrize("resume", [True, "AUTO", "LOCAL", "AUTO+ERRORED"])
+def test_run_begins_what_is_not_there_and_says_so(resume, log):
+    once = {"config": {"lr": 1}, "stop": {"training_iteration": 1}, "verbose": 0}
+    assert tune.run(climb, name="new", resume=resume, **once).trials[0].last_result["height"] == 1
+    assert len([line for line in log() if "begins a new experiment" in line]) == 1
+
+
+@pytest.mark.parametrize(
+    ("resume", "begins_at"),
+    [("AUTO+ERRORED", 3), ("AUTO+RESTART_ERRORED", 1), ("AUTO+RESTART_ERRORED+ERRORED", 3)],
+)
+def test_run_resumes_the_trials_that_failed_if_it_is_said(resume, begins_at, home):
+    mended = home / "mended"
+
+    def train(config):
+        state = tune.get_checkpoint()
+        first = state.to_dict()["step"] + 1 if state else 1
+        for step in range(first, 5):
+            if step == 3 and not mended.exists():
+                raise KeyError("bad luck")
+            state = tune.Checkpoint.from_dict({"step": step})
+            tune.report({"step": step, "began_at": first}, checkpoint=state)
+
+    arguments = {"name": "again", "raise_on_failed_trial": False, "verbose": 0}
+    assert tune.run(train, **arguments).trials[0].status == "ERROR"
+    mended.touch()
+    (trial,) = tune.run(train, resume=resume, **arguments).trials
+    assert (trial.status, trial.last_result["began_at"]) == ("TERMINATED", begins_at)
+
+
 def test_restore_accepts_the_space_that_ray_asks_for_again(inline, log):
     run = {"name": "r", "stop": {"training_iteration": 1}}
     results = tune.Tuner(climb, param_space={"lr": 1}, run_config=inline(**run)).fit()
@@ -182,6 +214,20 @@ def test_restore_accepts_the_space_that_ray_asks_for_again(inline, log):
     assert isinstance(restored.get_results(), tune.ResultGrid)
     with pytest.warns(poptune.PoptuneWarning, match="nothing to train"):
         assert restored.fit()[0].metrics["height"] == 1
+
+
+def test_run_resumes_what_is_in_a_remote_folder(monkeypatch, home):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    url = f"memory://{home.name}"
+    arguments = {"name": "far", "storage_path": url, "stop": {"training_iteration": 1}, "verbose": 0}
+    assert not tune.Tuner.can_restore(f"{url}/far")
+    first = tune.run(climb, config={"lr": 1}, resume=True, **arguments)
+    assert tune.Tuner.can_restore(f"{url}/far")
+    with pytest.warns(poptune.PoptuneWarning, match="nothing to train"):
+        again = tune.run(climb, config={"lr": 1}, resume=True, **arguments)
+    assert again.trials[0].trial_id == first.trials[0].trial_id
+    shutil.rmtree(home / "cache")
+    assert tune.Tuner.can_restore(f"{url}/far")
 
 
 def test_a_trainable_is_found_by_its_registered_name(inline):

@@ -7,7 +7,7 @@ folder; `moving` makes way for a new one of the same name.
 """
 
 from poptune.mirroring.background import Mirroring
-from poptune.mirroring.fetching import continued, fetch_for_reading, is_all_there
+from poptune.mirroring.fetching import continued, fetch_for_reading, is_all_there, is_experiment
 from poptune.mirroring.moving import make_way
 
-__all__ = ["Mirroring", "continued", "fetch_for_reading", "is_all_there", "make_way"]
+__all__ = ["Mirroring", "continued", "fetch_for_reading", "is_all_there", "is_experiment", "make_way"]

@@ -81,7 +81,7 @@ def fetch_for_reading(url: str, *, root: Path | None = None, objects: bool = Fal
         StorageError: The storage fails.
     """
     remote, layout = open_remote(url), Layout(root or reading_copy(url))
-    if not parts_in(patiently(remote.sizes), JOURNAL_PREFIX, JOURNAL_SUFFIX):
+    if not is_experiment(remote):
         raise _no_experiment(remote)
     mark(layout.root, url, is_copy=True)
     with _fetched_journal(remote, layout.root) as journal:
@@ -90,6 +90,15 @@ def fetch_for_reading(url: str, *, root: Path | None = None, objects: bool = Fal
         _forget_another(layout, journal)
         journal.replace(layout.journal)
     return layout.root
+
+
+def is_experiment(remote: Remote) -> bool:
+    """Whether a remote folder holds an experiment.
+
+    Raises:
+        StorageError: The storage fails.
+    """
+    return bool(parts_in(patiently(remote.sizes), JOURNAL_PREFIX, JOURNAL_SUFFIX))
 
 
 def is_all_there(remote: Remote, root: Path) -> bool:

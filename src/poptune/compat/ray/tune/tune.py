@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from poptune import Callback
@@ -19,6 +18,7 @@ from poptune.compat.ray.tune.error import TuneError
 from poptune.compat.ray.tune.experiment import Trial
 from poptune.compat.ray.tune.progress_reporter import CLIReporter
 from poptune.compat.ray.tune.registry import Trainable, find_trainable
+from poptune.compat.ray.tune.resuming import resumed
 from poptune.compat.ray.tune.schedulers import create_scheduler
 from poptune.compat.ray.tune.search import BasicVariantGenerator
 from poptune.compat.ray.tune.syncer import SyncConfig
@@ -26,7 +26,6 @@ from poptune.compat.ray.tune.trainable import with_resources
 from poptune.compat.ray.tune.tune_config import TuneConfig
 from poptune.compat.ray.tune.tuner import Tuner
 from poptune.core.scheduler import Scheduler
-from poptune.errors import ConfigurationError
 from poptune.loggers import LogFiles
 from poptune.types import Mode
 
@@ -76,6 +75,7 @@ def run(
     fail_fast: bool = False,
     restore: str | None = None,
     resume: bool | str | None = None,
+    resume_config: object = None,
     reuse_actors: bool | None = None,
     raise_on_failed_trial: bool = True,
     callbacks: Sequence[Callback] | None = None,
@@ -96,6 +96,7 @@ def run(
         given,
         {
             "export_formats": "read the checkpoints",
+            "resume_config": 'say resume="AUTO+ERRORED" or resume="AUTO+RESTART_ERRORED"',
             "restore": "give the checkpoint to the trainable with tune.with_parameters",
         },
     )
@@ -132,10 +133,9 @@ def run(
     trainable = find_trainable(run_or_experiment)
     if resources_per_trial is not None:
         trainable = with_resources(trainable, resources_per_trial)
-    if _is_to_resume(resume, run_config):
-        tuner = Tuner.restore(Path(run_config.folder) / str(name), trainable)
-    else:
-        tuner = Tuner(trainable, param_space=config, tune_config=tune_config, run_config=run_config)
+    tuner = resumed(resume, run_config, trainable) or Tuner(
+        trainable, param_space=config, tune_config=tune_config, run_config=run_config
+    )
     results = tuner.fit()
     if results.errors and raise_on_failed_trial:
         raise TuneError(
@@ -162,14 +162,3 @@ def _checkpoint_config(
         checkpoint_frequency=frequency,
         checkpoint_at_end=at_end,
     )
-
-
-def _is_to_resume(resume: bool | str | None, run: RunConfig) -> bool:
-    if not resume:
-        return False
-    if resume not in {True, "LOCAL", "AUTO"} or run.name is None:
-        raise ConfigurationError(
-            f'tune.run resumes a named experiment by resume=True or "AUTO", got {resume!r} and '
-            f"name={run.name!r}"
-        )
-    return resume != "AUTO" or Tuner.can_restore(Path(run.folder) / run.name)

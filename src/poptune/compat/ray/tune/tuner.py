@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import poptune
@@ -19,7 +18,9 @@ from poptune.compat.ray.tune.trainable import with_requested_resources
 from poptune.compat.ray.tune.tune_config import TuneConfig
 from poptune.errors import ConfigurationError
 from poptune.layout import Layout
+from poptune.mirroring import is_experiment
 from poptune.runtime.trainable import Prepared
+from poptune.storage import experiment_mirror, local_path, open_remote, remote_url
 
 
 @reject_unknown_keywords
@@ -85,8 +86,11 @@ class Tuner(poptune.Tuner):
 
     @classmethod
     def can_restore(cls, path: str | PathLike[str]) -> bool:
-        """Return whether there is an experiment in a folder."""
-        return Layout(Path(path).expanduser()).journal.is_file()
+        """Return whether there is an experiment in a folder, which may be the URL of a remote one."""
+        url = remote_url(path)
+        if Layout(experiment_mirror(url) if url else local_path(path)).journal.is_file():
+            return True
+        return bool(url) and is_experiment(open_remote(url))
 
     def fit(self) -> ResultGrid:
         """Train until every trial has ended, and return the results."""

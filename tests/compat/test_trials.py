@@ -1,5 +1,7 @@
 """Trials by Ray's names: of an analysis, in callbacks, and where their names are made."""
 
+from pathlib import Path
+
 import pytest
 
 import poptune
@@ -70,6 +72,53 @@ def test_trials_in_callbacks_have_the_same_names(fit):
     assert list(seen.values()) == [("train", {"x": x}, True, {"x": 1}, True, True, True) for x in (1, 2)]
     assert list(map(str, seen)) == [f"train_{result.trial_id}" for result in results]
     assert set(seen) == set(tune.ExperimentAnalysis(results).trials)
+
+
+def test_a_trial_names_its_folder_and_the_file_of_its_error(fit):
+    seen = []
+
+    class See(LoggerCallback):
+        def log_trial_start(self, trial):
+            trial.init_logdir()
+            trial.init_local_path()
+            assert trial.error_file is None
+
+        def log_trial_end(self, trial, failed=False):
+            seen.append((Path(trial.error_file).read_text().splitlines()[-1], trial.relative_logdir))
+
+    def fail(config):
+        tune.report({"loss": 1})
+        raise ValueError("bad luck")
+
+    results = fit(fail, space={"x": 1}, callbacks=[See()])
+    assert seen == [("ValueError: bad luck", Path(results[0].path).name)]
+    (trial,) = tune.ExperimentAnalysis(results).trials
+    assert (trial.relative_logdir, trial.error_file) == (seen[0][1], str(Path(trial.path, "error.txt")))
+    assert tune.ExperimentAnalysis(fit(space={"x": 1})).trials[0].error_file is None
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("metric_n_steps", "metrics_dataframe"),
+        ("run_metadata", "last_result"),
+        ("pickled_error_file", "error_file"),
+        ("set_status", "stop="),
+    ],
+)
+def test_what_a_trial_of_rays_has_and_ours_has_not_says_why(name, remedy, fit):
+    class See(tune.Callback):
+        fail_run = True
+
+        def on_trial_start(self, iteration, trials, trial, **info):
+            assert not hasattr(trial, name)
+            getattr(trial, name)
+
+    with pytest.raises(AttributeError, match=f"Trial.{name} is not mirrored: .*{remedy}"):
+        fit(callbacks=[See()])
+    (trial,) = tune.ExperimentAnalysis(fit(space={"x": 1})).trials
+    with pytest.raises(AttributeError, match=f"Trial.{name} is not mirrored: .*{remedy}"):
+        getattr(trial, name)
 
 
 def test_a_callback_is_given_the_checkpoint_that_a_trial_has_saved(fit):

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from poptune.core.events import Event, Left, Reported, Resumed
-from poptune.core.population import Population
+from poptune.core.population import Population, Trial
 from poptune.layout import Layout
 from poptune.loggers.files import replace_text
 from poptune.types import TrialStatus
+
+
+def write_error(trial: Trial, layout: Layout) -> Path:
+    """Write the file for a trial that was given up, and return its path."""
+    path = layout.error(trial.spec.folder)
+    replace_text(path, trial.error.rstrip() + "\n")
+    return path
 
 
 class ErrorLogger:
@@ -23,8 +31,7 @@ class ErrorLogger:
                 continue
             match event:
                 case Left(trial=trial_id, status=TrialStatus.ERROR):
-                    trial = population[trial_id]
-                    replace_text(self._layout.error(trial.spec.folder), trial.error.rstrip() + "\n")
+                    write_error(population[trial_id], self._layout)
                 case Resumed(revived=revived):
                     for trial_id in revived:
                         self._layout.error(population[trial_id].spec.folder).unlink(missing_ok=True)

@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from poptune.arguments import nearest
 from poptune.compat.ray._rays_names import NAMES
-from poptune.compat.ray._reasons import ALIASES, HOMES, NAME_REASONS, REASONS
+from poptune.compat.ray._reasons import ALIASES, HOMES, NAME_REASONS, PRIVATE, REASONS
+from poptune.spelling import meant
 
 ROOT = __name__.rpartition(".")[0]
 _MACHINERY = "it is a part of Ray's own machinery"
@@ -41,6 +42,20 @@ def refuse_names(module: str, reasons: Mapping[str, str]) -> Callable[[str], Any
 def not_mirrored(path: str, reason: str) -> ImportError:
     """Return the error for a module or name of Ray's that is not mirrored."""
     return ImportError(f"{path} is not mirrored: {reason}", name=path)
+
+
+class Unmirrored:
+    """An attribute of one of Ray's classes that there is not, with the reason; a subclass may have one."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._path = f"{owner.__name__}.{name}"
+        self._name = name
+
+    def __get__(self, instance: object, owner: type | None = None) -> NoReturn:
+        raise AttributeError(f"{self._path} is not mirrored: {self._reason}", name=self._name)
 
 
 def reason_of(path: str) -> str:
@@ -102,14 +117,26 @@ class _Finder(MetaPathFinder):
         relative = fullname.removeprefix(f"{ROOT}.")
         if relative in ALIASES:
             return ModuleSpec(fullname, _Alias(f"{ROOT}.{ALIASES[relative]}"), is_package=True)
-        if reason := reason_of(relative):
+        if reason := reason_of(relative) or _reason_if_private(relative):
             if not any(path.startswith(f"{relative}.") for path in REASONS):
                 raise not_mirrored(fullname, reason)
             return ModuleSpec(fullname, _Absent(reason), is_package=True)
-        parent = relative.rpartition(".")[0]
-        known = {*ALIASES, *REASONS, *(name.removeprefix(f"{ROOT}.") for name in sys.modules)}
-        beside = [name for name in known if name.rpartition(".")[0] == parent and "._" not in f".{name}"]
-        raise ModuleNotFoundError(f"No module named {fullname!r}{nearest(relative, beside)}", name=fullname)
+        raise ModuleNotFoundError(f"No module named {fullname!r}{_near(relative)}", name=fullname)
+
+
+def _reason_if_private(path: str) -> str:
+    """Return why a module below a name that begins with an underscore is not mirrored; else nothing."""
+    is_private = any(part.startswith("_") and not part.startswith("__") for part in path.split("."))
+    return PRIVATE if is_private else ""
+
+
+def _near(path: str) -> str:
+    """Return the module that is likely to be meant by one that Ray has not either; none that is refused."""
+    ours = (name.removeprefix(f"{ROOT}.") for name in sys.modules if name.startswith(f"{ROOT}."))
+    there = [name for name in (*ours, *ALIASES) if not (reason_of(name) or _reason_if_private(name))]
+    beside = [name for name in there if name.rpartition(".")[0] == path.rpartition(".")[0]]
+    found = meant(path, sorted(beside))
+    return f"; did you mean {found!r}?" if found else ""
 
 
 class _Absent(Loader):

@@ -9,6 +9,7 @@ NO_TRAINERS = "a trial is one process that trains by itself: pass its function t
 NO_SEARCH = "configs are drawn from the param_space, and the scheduler adapts them; leave the search_alg out"
 USE_ASHA = "it is not built yet: use ASHAScheduler"
 USE_PBT = "it is not built yet: use PopulationBasedTraining"
+PRIVATE = "it is private to Ray: say what you need it for in an issue of poptune"
 _MACHINERY = "it is a part of Ray's own machinery, which poptune has no use for: leave it out"
 _CLUSTER = "poptune starts no cluster and has no dashboard: leave it out"
 _EXAMPLE = "it is an example of Ray's own: copy its file, and change the imports in it"
@@ -50,9 +51,7 @@ REASONS: dict[str, str] = {
         _CLUSTER,
     ),
     **_each("exceptions types core raylet ray_constants ray_logging serialization ml", _MACHINERY),
-    **_each(
-        "_private _raylet _common", "it is private to Ray: say what you need it for in an issue of poptune"
-    ),
+    **_each("_private _raylet _common", PRIVATE),
     # air
     **_each("wandb", _WANDB, "air.integrations."),
     **_each("wandb", _WANDB, "air.callbacks."),

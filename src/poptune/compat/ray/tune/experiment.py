@@ -10,12 +10,15 @@ from typing import Any, ClassVar
 
 from poptune.callbacks import CallbackTrial
 from poptune.compat.ray._checkpoint import Checkpoint, of_native
+from poptune.compat.ray._missing import Unmirrored
 from poptune.core.events import TrialSpec
+from poptune.loggers.errors import write_error
 from poptune.search_space import trial_tag
 from poptune.storage import open_store
 from poptune.types import Config, TrialId, TrialStatus
 
 Path = tuple[str, ...]
+_SERIES = "all results are in result.metrics_dataframe of the grid that the Tuner returns"
 
 
 class Trial:
@@ -26,6 +29,16 @@ class Trial:
     PAUSED: ClassVar = TrialStatus.PAUSED
     TERMINATED: ClassVar = TrialStatus.TERMINATED
     ERROR: ClassVar = TrialStatus.ERROR
+
+    metric_n_steps = Unmirrored(_SERIES)
+    run_metadata = Unmirrored(f"the trial has its last_result and its checkpoint; {_SERIES}")
+    placement_group_factory = Unmirrored("the trial itself knows: tune.get_context().get_trial_resources()")
+    pickled_error_file = Unmirrored("opening a pickle runs code; error_file names the text")
+    set_config = Unmirrored("a config is changed by a scheduler")
+    set_status = Unmirrored("a trial is ended by stop=..., or by a scheduler")
+    storage = Unmirrored("path is the trial's folder")
+    temporary_state = Unmirrored("it is a part of Ray's own machinery")
+    update_resources = Unmirrored("the resources of a trial do not change")
 
     @property
     @abstractmethod
@@ -45,6 +58,11 @@ class Trial:
     def experiment_tag(self) -> str:
         """The trial's index and what was sampled for it."""
         return self._spec.tag
+
+    @property
+    def relative_logdir(self) -> str:
+        """The name of its folder in the experiment's."""
+        return self._spec.folder
 
     @property
     def evaluated_params(self) -> dict[str, Any]:
@@ -126,6 +144,21 @@ class SeenTrial(Trial, CallbackTrial):
     def is_finished(self) -> bool:
         """Return whether it trains no further."""
         return not self.status.is_live
+
+    @property
+    def error_file(self) -> str | None:
+        """The file with its whole error, once it was given up; hooks are called before it is written else."""
+        if self.status is not TrialStatus.ERROR:
+            return None
+        return str(write_error(self._trial, self._layout))
+
+    def init_logdir(self) -> None:
+        """Have its folder exist, which it does anyhow once the trial has begun."""
+        self.path.mkdir(exist_ok=True)
+
+    init_local_path = init_logdir
+
+    metric_analysis = Unmirrored("keep what you need in on_trial_result; an ExperimentAnalysis has it later")
 
     def __setattr__(self, name: str, value: object) -> None:
         if name not in CallbackTrial.__slots__ and hasattr(type(self), name):

@@ -16,7 +16,7 @@ from poptune.results.frames import data_frame
 from poptune.results.lineage import PopulationLineage
 from poptune.results.recording import Recording
 from poptune.results.scores import Scope
-from poptune.types import Metrics, Mode
+from poptune.types import Metrics, Mode, TrialStatus
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,6 +88,12 @@ class AnalysedTrial(Trial, Result):
     def is_finished(self) -> bool:
         """Return whether it trains no further."""
         return not self.status.is_live
+
+    @property
+    def error_file(self) -> str | None:
+        """The file with its whole error, if it was given up."""
+        folder = self._spec.folder
+        return str(self._recording.layout.error(folder)) if self.status is TrialStatus.ERROR else None
 
     @property
     def metric_analysis(self) -> dict[str, dict[str, float]]:

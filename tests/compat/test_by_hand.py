@@ -57,6 +57,61 @@ def test_train_makes_a_step_and_fills_in_what_a_trial_would():
     assert {"pid", "hostname", "node_ip", "date", "timestamp"} <= set(first)
 
 
+@pytest.mark.parametrize(("last", "number"), [({}, 3), ({"done": True}, 1), ({"should_checkpoint": True}, 1)])
+def test_a_buffer_of_results_ends_when_it_is_full_or_a_result_says_so(last, number):
+    class Says(InFolder):
+        def step(self):
+            return {**super().step(), **last}
+
+    assert [row["n"] for row in Says({"start": 5}).train_buffered(1e9, 3)] == [6, 7, 8][:number]
+    assert len(InFolder({"start": 5}).train_buffered(0.0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [("export_model", "in save_checkpoint"), ("get_state", r"save\(\)"), ("is_actor", "no actors")],
+)
+def test_a_method_of_rays_that_is_not_there_says_why(name, remedy):
+    with pytest.raises(AttributeError, match=f"Trainable.{name} is not mirrored: .*{remedy}"):
+        getattr(InFolder({"start": 1}), name)
+    assert not hasattr(InFolder, name)
+    assert getattr(type("Own", (InFolder,), {name: 1})({"start": 1}), name) == 1
+
+
+class TakesStorage(InFolder):
+    def __init__(self, config=None, storage=None):
+        super().__init__(config, storage)
+        self.own = 7
+
+    def step(self):
+        return {"own": self.own, "start": self.config["start"], "done": True}
+
+
+class OfRay1(TakesStorage):
+    def __init__(self, config=None, logger_creator=None, **named):
+        InFolder.__init__(self, config, logger_creator, None, None, **named)
+        self.own = 7
+
+
+class ByName(TakesStorage):
+    def __init__(self, config=None, logger_creator=None, remote_checkpoint_dir=None, sync_config=None):
+        InFolder.__init__(
+            self,
+            config=config,
+            logger_creator=logger_creator,
+            remote_checkpoint_dir=remote_checkpoint_dir,
+            sync_config=sync_config,
+        )
+        self.own = 7
+
+
+@pytest.mark.parametrize("kind", [TakesStorage, OfRay1, ByName])
+def test_an_init_may_hand_on_all_that_ray_gives_it(kind, inline):
+    (result,) = tune.Tuner(kind, param_space={"start": 3}, run_config=inline()).fit()
+    assert (result.error, result.metrics["own"], result.metrics["start"]) == (None, 7, 3)
+    assert kind({"start": 3}).train()["own"] == 7
+
+
 def test_what_a_step_says_itself_counts():
     class Own(tune.Trainable):
         def step(self):

@@ -12,8 +12,10 @@ import poptune
 from poptune import get_context, with_parameters
 from poptune.compat.ray._checkpoint import Checkpoint
 from poptune.compat.ray._metrics import as_plain
+from poptune.compat.ray._missing import Unmirrored
 from poptune.compat.ray.tune.by_hand import NO_TRIAL, ByHand, TrainingResult, found, new_folder, saved
 from poptune.compat.ray.tune.execution.placement_groups import native_resources
+from poptune.compat.ray.tune.result import DONE, SHOULD_CHECKPOINT
 from poptune.errors import ConfigurationError
 from poptune.runtime import current
 from poptune.runtime.trainable import Prepared
@@ -26,6 +28,7 @@ _NEVER_CALLED = {
     "_save": "call it save_checkpoint",
     "_restore": "call it load_checkpoint",
     "_stop": "call it cleanup",
+    "_export_model": "write the model in save_checkpoint",
     "log_result": "log from a tune.Callback",
 }
 
@@ -56,6 +59,28 @@ class Trainable(poptune.Trainable):
     _by_hand: ByHand | None = None
     """Where the object stands once it was driven by hand."""
     _scratch: str | None = None
+
+    export_model = Unmirrored("write the model in save_checkpoint, and read it from the trial's checkpoint")
+    get_auto_filled_metrics = Unmirrored("train() returns them with what step() has returned")
+    get_state = Unmirrored("save() returns the state")
+    get_current_ip_pid = Unmirrored("the result of train() has node_ip and pid")
+    is_actor = Unmirrored("there are no actors: poptune.get_context() raises outside a trial")
+    resource_help = Unmirrored("override default_resource_request")
+
+    def __init__(
+        self,
+        config: dict[str, Any] | None = None,
+        storage: object = None,
+        *of_ray_1: object,
+        logger_creator: object = None,
+        remote_checkpoint_dir: object = None,
+        custom_syncer: object = None,
+        sync_config: object = None,
+        sync_timeout: object = None,
+    ) -> None:
+        """Set the object up for a config; all else is Ray's own, means nothing here and may be anything."""
+        del storage, of_ray_1, logger_creator, remote_checkpoint_dir, custom_syncer, sync_config, sync_timeout
+        super().__init__(config)
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -119,6 +144,20 @@ class Trainable(poptune.Trainable):
         self._by_hand = self._by_hand or ByHand()
         began_s = time.perf_counter()
         return self._by_hand.completed(self.step(), self.config, began_s)
+
+    def train_buffered(self, buffer_time_s: float, max_buffer_length: int = 1000) -> list[dict[str, Any]]:
+        """By hand: call :meth:`train` for so many seconds, but at least once, and return the results.
+
+        The one that says ``done`` or ``should_checkpoint`` is the last, and so is that of number
+        ``max_buffer_length``.
+        """
+        ends_at_s = time.perf_counter() + buffer_time_s
+        results = [self.train()]
+        while time.perf_counter() < ends_at_s and len(results) < max_buffer_length:
+            if results[-1].get(DONE) or results[-1].get(SHOULD_CHECKPOINT):
+                break
+            results.append(self.train())
+        return results
 
     def save(self, checkpoint_dir: str | PathLike[str] | None = None) -> TrainingResult:
         """By hand: save the state, by default into a temporary folder, and return what restores it."""

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return ``"; did you mean 'metric'?"`` for the most similar name, or nothing if none is similar."""
-    found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
     return f"; did you mean {found[0]!r}?" if found else ""
 
 

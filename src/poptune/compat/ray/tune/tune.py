@@ -41,6 +41,16 @@ _OF_ANOTHER_ERA = {
     "global_checkpoint_period": "every event is journaled at once",
     "trial_resources": "say resources_per_trial",
 }
+_OF_A_TUNER = {
+    "param_space": "say config",
+    "tune_config": "give each of its values by its own name, as num_samples=...",
+    "run_config": "give each of its values by its own name, as storage_path=...",
+}
+_REFUSED = {
+    "export_formats": "read the checkpoints",
+    "resume_config": 'say resume="AUTO+ERRORED" or resume="AUTO+RESTART_ERRORED"',
+    "restore": "give the checkpoint to the trainable with tune.with_parameters",
+}
 
 
 def run(
@@ -91,15 +101,7 @@ def run(
     given: dict[str, object] = dict(locals())
     for unknown in of_another_era:
         raise TypeError(f"tune.run has no argument {unknown!r}{_remedy(unknown)}")
-    refuse(
-        "tune.run",
-        given,
-        {
-            "export_formats": "read the checkpoints",
-            "resume_config": 'say resume="AUTO+ERRORED" or resume="AUTO+RESTART_ERRORED"',
-            "restore": "give the checkpoint to the trainable with tune.with_parameters",
-        },
-    )
+    refuse("tune.run", given, _REFUSED)
     if checkpoint_config is None:
         checkpoint_config = _checkpoint_config(
             keep_checkpoints_num, checkpoint_score_attr, checkpoint_freq, checkpoint_at_end
@@ -147,7 +149,9 @@ def run(
 def _remedy(unknown: str) -> str:
     if unknown in _OF_ANOTHER_ERA:
         return f" any more: {_OF_ANOTHER_ERA[unknown]}"
-    return nearest(unknown, inspect.signature(run).parameters)
+    if unknown in _OF_A_TUNER:
+        return f", a Tuner has: {_OF_A_TUNER[unknown]}"
+    return nearest(unknown, inspect.signature(run).parameters.keys() - _REFUSED.keys() - {"of_another_era"})
 
 
 def _checkpoint_config(

@@ -1,9 +1,12 @@
 """Habits of Ray's scripts: one seed of numpy's, metrics of any kind, names by registration."""
 
+import functools
+
 import numpy as np
 import pytest
 
 import poptune
+from poptune.compat import ray
 from poptune.compat.ray import tune
 from poptune.compat.ray.tune.search import BasicVariantGenerator
 
@@ -110,3 +113,42 @@ def test_a_registered_name_names_trials_and_may_have_a_slash(code, value):
 def test_without_an_end_there_must_be_a_number_of_trials():
     with pytest.raises(poptune.ConfigurationError, match="say how many trials .* time_budget_s ends them"):
         tune.TuneConfig(num_samples=-1, time_budget_s=60)
+
+
+def adds_a_word(config, data):
+    data["words"].append("a")
+    return {"words": len(data["words"])}
+
+
+class AddsAWord(tune.Trainable):
+    def setup(self, config, data):
+        self.data = data
+
+    def step(self):
+        return {**adds_a_word(self.config, self.data), "done": True}
+
+
+DATA = {"words": []}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: tune.with_parameters(adds_a_word, data=DATA),
+        lambda: tune.with_parameters(AddsAWord, data=DATA),
+        lambda: functools.partial(gets_and_adds, reference=ray.put(DATA)),
+    ],
+)
+def test_what_a_trial_does_to_an_object_that_it_is_given_reaches_no_other(make, inline):
+    grid = tune.Tuner(make(), tune_config=tune.TuneConfig(num_samples=3), run_config=inline()).fit()
+    assert [result.metrics["words"] for result in grid] == [1, 1, 1]
+    assert DATA == {"words": []}
+
+
+def gets_and_adds(config, reference):
+    return adds_a_word(config, ray.get(reference))
+
+
+def test_arrays_are_not_copied_for_it(inline):
+    array = np.zeros(3)
+    assert ray.get(ray.put({"array": array}))["array"] is array

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import poptune as tune
+from poptune.runtime.shared import renewed
 
 
 def in_another_process(code, **values):
@@ -111,3 +112,14 @@ def test_what_cannot_be_pickled_or_was_not_put_is_refused():
         tune.put(threading.Lock())
     with pytest.raises(tune.ConfigurationError, match=r"takes what put\(\) has returned, got 3"):
         tune.get(3)
+
+
+def test_a_copy_has_all_anew_but_its_arrays_and_what_cannot_be_copied_is_left():
+    value = {"words": ["a"], "array": np.arange(3)}
+    value["tie"] = value["words"]
+    copy = renewed(value)
+    assert copy["words"] == ["a"]
+    assert copy["words"] is copy["tie"] is not value["words"]
+    assert copy["array"] is value["array"]
+    stuck = {"lock": threading.Lock()}
+    assert renewed(stuck) is stuck

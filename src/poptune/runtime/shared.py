@@ -158,6 +158,13 @@ def join(parts: Parts) -> Any:
     return _Unpickler(io.BytesIO(parts.body), parts.leaves).load()
 
 
+def renewed(value: T) -> T:
+    """Return a copy whose arrays and tensors are those of the value itself, or it if it cannot be pickled."""
+    with contextlib.suppress(Exception):  # pickling may be the value's own code
+        value = join(split(value))
+    return value
+
+
 def discard(folder: str) -> None:
     """Remove what :func:`store` has written; who has it open keeps it."""
     shutil.rmtree(folder, ignore_errors=True)

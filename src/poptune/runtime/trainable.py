@@ -82,6 +82,10 @@ class Trainable:
         """Return what :meth:`step` returned as what is reported; a mirror of another library adapts it."""
         return metrics
 
+    def as_given(self, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return parameters as :meth:`setup` is given them; a mirror of another library adapts it."""
+        return parameters
+
     def cleanup(self) -> None:
         """Release what the object holds. Called once, when it is no longer needed."""
 
@@ -158,7 +162,7 @@ class Prepared:
         trainable: Trainable = cls.__new__(cls)
         trainable.config = dict(config)
         setup: Any = trainable.setup
-        setup(trainable.config, **self.parameters)
+        setup(trainable.config, **trainable.as_given(self.parameters))
         return trainable
 
 

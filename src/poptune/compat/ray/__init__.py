@@ -20,7 +20,7 @@ from poptune.compat.ray._arguments import logger, refuse, set_aside
 from poptune.compat.ray._missing import install, refuse_names
 from poptune.executors.base import available_cores
 from poptune.executors.gpus import visible_gpus
-from poptune.runtime.shared import ObjectRef, put
+from poptune.runtime.shared import ObjectRef, put, renewed
 
 __all__ = [
     "ObjectRef",
@@ -108,11 +108,14 @@ def get(object_refs: ObjectRef[T], *, timeout: float | None = None) -> T: ...
 @overload
 def get(object_refs: list[ObjectRef[T]], *, timeout: float | None = None) -> list[T]: ...
 def get(object_refs: Any, *, timeout: float | None = None) -> Any:
-    """Return the object that a reference names, or a list of those that a list of references names."""
+    """Return the object that a reference names, or a list of those that a list of references names.
+
+    Each call returns a copy, but arrays and tensors in it are those of all that get it in this process.
+    """
     del timeout  # an object is there as soon as it was put
     if isinstance(object_refs, list):
-        return [poptune.get(reference) for reference in object_refs]
-    return poptune.get(object_refs)
+        return [renewed(poptune.get(reference)) for reference in object_refs]
+    return renewed(poptune.get(object_refs))
 
 
 def cluster_resources() -> dict[str, float]:

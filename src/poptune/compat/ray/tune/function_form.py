@@ -12,14 +12,18 @@ from typing import Any
 from poptune.compat.ray.air.session import report
 from poptune.compat.ray.tune.result import DEFAULT_METRIC
 from poptune.errors import TrainableError
+from poptune.runtime.shared import renewed
 from poptune.runtime.trainable import Adapted
 
 
 class RayFunction(functools.partial[Any], Adapted):
-    """A training function whose return value is reported, and which may end without a report."""
+    """A training function whose return value is reported, and which may end without a report.
 
-    def __call__(self, /, *args: Any, **keywords: Any) -> None:
-        output = super().__call__(*args, **keywords)
+    Each call is given parameters of its own, as in Ray: what one trial does to them reaches no other.
+    """
+
+    def __call__(self, /, *args: Any, **parameters: Any) -> None:
+        output = super().__call__(*args, **renewed(parameters))
         if not isinstance(output, GeneratorType):
             _report(output)
             return

@@ -18,6 +18,7 @@ from poptune.compat.ray.tune.execution.placement_groups import native_resources
 from poptune.compat.ray.tune.result import DONE, SHOULD_CHECKPOINT
 from poptune.errors import ConfigurationError
 from poptune.runtime import current
+from poptune.runtime.shared import renewed
 from poptune.runtime.trainable import Prepared
 
 __all__ = ["Trainable", "with_parameters", "with_resources"]
@@ -138,6 +139,9 @@ class Trainable(poptune.Trainable):
 
     def as_reported(self, metrics: Any) -> Any:
         return as_plain(metrics)
+
+    def as_given(self, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        return renewed(parameters)
 
     def train(self) -> dict[str, Any]:
         """By hand: make one :meth:`step`, and return its result with what a trial would add to it."""

@@ -20,6 +20,13 @@ def test_iterations_are_counted_from_one() -> None:
         SCHEDULE(0)
 
 
+def test_schedules_that_are_equal_have_one_hash_whatever_their_values_are() -> None:
+    changes = [(0, {"lr": 1, "layers": [1, 2]}), (5, {"layers": {}, "lr": 0.5})]
+    alike = [(0, {"layers": [1, 2], "lr": 1.0}), (5, {"lr": 0.5, "layers": {}})]
+    assert Schedule(changes) == Schedule(alike)
+    assert len({Schedule(changes), Schedule(alike), Schedule(changes[:1])}) == 2
+
+
 def test_json_gives_the_same_schedule_with_lists_for_tuples() -> None:
     again = Schedule.from_json(SCHEDULE.to_json())
     assert again.changes[:2] == SCHEDULE.changes[:2]

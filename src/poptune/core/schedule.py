@@ -45,6 +45,10 @@ class Schedule:
             raise ConfigurationError(f"The iterations of a schedule's changes must rise, got {iterations}")
         object.__setattr__(self, "changes", checked)
 
+    def __hash__(self) -> int:
+        """Hash what of the changes can be hashed whatever the values are: the iterations, and the keys."""
+        return hash(tuple((iteration, frozenset(config)) for iteration, config in self.changes))
+
     def __call__(self, iteration: int) -> Config:
         """Return the config that this iteration, counted from 1, is trained with."""
         if iteration < 1:

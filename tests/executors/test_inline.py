@@ -2,6 +2,7 @@ import os
 import threading
 from pathlib import Path
 
+import pytest
 from climbers import climb, fit
 
 import poptune as tune
@@ -43,3 +44,31 @@ def test_a_trial_that_changes_the_working_folder_changes_its_own(tmp_path, monke
     fit(tmp_path, trainable=wander, executor=InlineExecutor(slots=3))
     assert not strayed
     assert Path.cwd() == tmp_path
+
+
+@pytest.mark.parametrize("executor", ["inline", "processes"])
+def test_a_trial_goes_on_reporting_after_an_experiment_of_its_own(tmp_path, executor):
+    def inner(config):
+        for step in range(3):
+            tune.report({"height": config["lr"] + step})
+
+    def outer(config):
+        name = tune.get_context().trial_name
+        for step in range(2):
+            found = tune.Tuner(
+                inner,
+                param_space=config,
+                run_config=tune.RunConfig(
+                    executor=InlineExecutor(slots=2), storage_path=tmp_path / name, name=str(step), verbose=0
+                ),
+            ).fit()
+            assert tune.get_context().trial_name == name
+            tune.report({"height": found[0].metrics["height"]})
+
+    results = tune.Tuner(
+        outer,
+        param_space={"lr": tune.grid_search([0.5, 0.25])},
+        run_config=tune.RunConfig(executor=executor, storage_path=tmp_path, verbose=0),
+    ).fit()
+    assert [result.error for result in results] == [None, None]
+    assert [result.metrics["height"] for result in results] == [r.config["lr"] + 2 for r in results]

@@ -166,6 +166,7 @@ class _Seat:
 
     def take_turn(self) -> None:
         """Let the trial run until it gives the turn back, with random numbers and a folder of its own."""
+        callers_session = current.running()  # a trial may run an experiment of its own
         current.enter(self._session)
         callers, callers_folder = generator_states(), _working_folder()
         if self._generators is not None:
@@ -179,7 +180,7 @@ class _Seat:
         self._generators, self._folder = generator_states(), _working_folder()
         restore_generators(callers)
         _work_in(callers_folder)
-        current.enter(None)
+        current.enter(callers_session)
 
     def _run(self) -> None:
         try:

@@ -103,8 +103,12 @@ def _failed(session: Session, error: BaseException) -> Failed:
         error=_story(error),
         damaged=session.damaged(),
         is_certain=_is_certain(session, error),
-        refused=str(error) if isinstance(error, CheckpointError) and is_of_the_disk(error.__cause__) else "",
+        refused=_unicode(str(error)) if _is_refused(error) else "",
     )
+
+
+def _is_refused(error: BaseException) -> bool:
+    return isinstance(error, CheckpointError) and is_of_the_disk(error.__cause__)
 
 
 def _is_certain(session: Session, error: BaseException) -> bool:
@@ -215,7 +219,12 @@ def _running_beside() -> set[object]:
 def _story(error: BaseException) -> str:
     """The traceback as the user would see it in a plain loop, without our frames above theirs."""
     trace = _beyond_our_frames(error.__traceback__)
-    return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+    return _unicode("".join(traceback.format_exception(type(error), error, trace)).rstrip())
+
+
+def _unicode(text: str) -> str:
+    """Return a text as it can be sent: that of an undecodable file name, say, holds half of a letter."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _beyond_our_frames(trace: TracebackType | None) -> TracebackType | None:

@@ -88,9 +88,43 @@ def test_a_signature_that_does_not_fit_is_told(prepared, words):
         prepared.check_signature()
 
 
+def yields(config):
+    yield {"loss": config["lr"]}
+
+
+async def waits(config):
+    return config["lr"]
+
+
+async def waits_and_yields(config):
+    yield config["lr"]
+
+
+class Yielding:
+    def __call__(self, config):
+        yield config["lr"]
+
+
+@pytest.mark.parametrize(
+    ("trainable", "words"),
+    [
+        (yields, r"yields yields, .*write tune.report\(\{...\}\) in the place of each yield"),
+        (functools.partial(yields), "yields yields"),
+        (Yielding(), "Yielding yields"),
+        (waits_and_yields, "waits_and_yields yields"),
+        (waits, r"waits is async, .*def train\(config\): asyncio.run\(waits\(config\)\)"),
+        (with_parameters(waits), "waits is async"),
+    ],
+)
+def test_a_function_of_which_a_call_runs_nothing_is_refused(trainable, words):
+    with pytest.raises(ConfigurationError, match=words):
+        tune.Tuner(trainable)
+
+
 @pytest.mark.parametrize("trainable", [train, Model, print, functools.partial(train, data=1)])
 def test_a_signature_that_fits_is_accepted(trainable):
     Prepared(trainable=trainable).check_signature()
+    Prepared(trainable=trainable).check_runs_when_called()
 
 
 @pytest.mark.parametrize(

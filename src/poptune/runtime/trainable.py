@@ -134,6 +134,22 @@ class Prepared:
         """Whether this is the class form."""
         return isinstance(self.trainable, type) and issubclass(self.trainable, Trainable)
 
+    def check_runs_when_called(self) -> None:
+        """Raise ``ConfigurationError`` for a function of which a mere call runs nothing."""
+        if not self.must_report:
+            return  # whoever has adapted it knows how to call it
+        if _is_any(self.trainable, inspect.isgeneratorfunction, inspect.isasyncgenfunction):
+            raise ConfigurationError(
+                f"The trainable must be a function that runs when it is called, but {self.name} yields, so "
+                "that a call runs none of it: write tune.report({...}) in the place of each yield"
+            )
+        if _is_any(self.trainable, inspect.iscoroutinefunction):
+            raise ConfigurationError(
+                f"The trainable must be a function that runs when it is called, but {self.name} is async, so "
+                f"that a call runs none of it: define it without async, or pass a function that awaits it, "
+                f"def train(config): asyncio.run({self.name}(config))"
+            )
+
     def check_signature(self) -> None:
         """Raise ``ConfigurationError`` unless the code can be called with a config and the parameters."""
         code: Any = self.trainable
@@ -164,6 +180,11 @@ class Prepared:
         setup: Any = trainable.setup
         setup(trainable.config, **trainable.as_given(self.parameters))
         return trainable
+
+
+def _is_any(trainable: Any, *kinds: Callable[[Any], bool]) -> bool:
+    """Whether this is of one of the kinds of functions, or an object that is called by one."""
+    return any(kind(trainable) or kind(getattr(trainable, "__call__", None)) for kind in kinds)  # noqa: B004
 
 
 def prepare(trainable: object) -> Prepared:

@@ -95,6 +95,7 @@ class Definition:
             check_installed(url)
         definition.executor.count_slots(definition.bundles)
         prepared.check_signature()
+        prepared.check_runs_when_called()
         definition._check_class_form(prepared)
         definition._check_failures()
         if not isinstance(definition.executor, InlineExecutor):

@@ -1,5 +1,8 @@
 """Hyperparameters bound to objects of any kind."""
 
+import dataclasses
+from typing import NamedTuple
+
 import pytest
 import torch
 
@@ -84,6 +87,52 @@ def test_an_attribute_that_does_not_take_a_value_is_named(tmp_path):
         fit(train, tmp_path)
 
 
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    rate: float = 0.1
+
+
+class Rates(NamedTuple):
+    rate: float
+
+
+class ReadOnly:
+    @property
+    def rate(self):
+        return 0.5
+
+
+class Careful(Sampler):
+    def __setattr__(self, name, value):
+        if isinstance(value, float) and value < 2:
+            raise ValueError("too small")
+        super().__setattr__(name, value)
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "reason"),
+    [
+        (Frozen, "rate", "FrozenInstanceError: cannot assign to field 'rate'"),
+        (ReadOnly, "rate", "AttributeError: property 'rate'"),
+        (lambda: Rates(0.1), "rate", "AttributeError: can't set"),
+        (torch.nn.PReLU, "weight", "TypeError: cannot assign .* as parameter 'weight'"),
+        (lambda: torch.nn.CrossEntropyLoss(weight=torch.ones(2)), "weight", "TypeError: cannot assign"),
+        (lambda: torch.utils.data.DataLoader([1, 2], 2), "batch_size", "ValueError: batch_size attribute"),
+        (lambda: Careful(9), "batch_size", "ValueError: too small"),
+    ],
+)
+def test_an_attribute_that_cannot_be_set_is_named_with_its_key_and_the_fix(tmp_path, make, name, reason):
+    def train(config):
+        for _ in tune.steps(config, it=tune.bind(make(), **{name: "dropout"})):
+            tune.report({"acc": 1})
+
+    words = (
+        rf"bind\(\) is given .*'{name}' of the \w+ cannot be set to 0.* from config\['dropout'\] \({reason}"
+    )
+    with pytest.raises(tune.AllTrialsFailedError, match=f"{words}.*make it anew in the loop"):
+        fit(train, tmp_path)
+
+
 def test_an_attribute_that_is_set_anew_from_an_old_value_is_named(tmp_path):
     def train(config):
         sampler, size = Sampler(0), config["data"]["batch"]
@@ -101,6 +150,12 @@ def test_an_attribute_that_is_set_anew_from_an_old_value_is_named(tmp_path):
     [
         (lambda: tune.bind(Sampler(1), "batchsize"), "did you mean 'batch_size'"),
         (lambda: tune.bind(Sampler(1), "colour"), r"it has \['batch_size', 'deep'\]"),
+        (
+            lambda: tune.bind({"p": 0.1}, "p"),
+            r"'p' is to be one of a dict, which has keys: read config\['p'\]",
+        ),
+        (lambda: tune.bind({}, lr="opt.lr"), r"read config\['opt.lr'\] .*types.SimpleNamespace\(lr="),
+        (lambda: tune.bind(Stubborn, "rate"), r"got the class Stubborn, .*bind\(object, rate=\"rate\"\)"),
         (lambda: tune.bind(Sampler(1)), "names of what is bound"),
         (lambda: tune.bind(Sampler(1), "deep", scheduler=1), "goes with an optimizer"),
         (

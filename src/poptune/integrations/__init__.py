@@ -37,8 +37,8 @@ def bind(thing: Any, /, *names: str, scheduler: Any = None, **paths: str) -> Bou
         A state for ``steps``.
 
     Raises:
-        ConfigurationError: The object has no such attribute; or see that of torch.
-        TrainingCodeError: (in the loop) A value is missing in the config, or did not take.
+        ConfigurationError: The object has no such attribute, or is a class; or see that of torch.
+        TrainableError: (in the loop) A value is missing in the config, cannot be set, or did not take.
 
     Example:
         >>> import poptune as tune

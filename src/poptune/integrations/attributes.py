@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, final
 
 from poptune.equality import same
-from poptune.errors import ConfigurationError, TrainingCodeError
+from poptune.errors import ConfigurationError, TrainableError, TrainingCodeError
 from poptune.runtime.configs import value_at
 from poptune.runtime.states import BoundState
 from poptune.types import Config
@@ -22,17 +22,12 @@ class BoundObject(BoundState):
         bound: What the config calls each attribute, with dots into nested dicts.
 
     Raises:
-        ConfigurationError: The object has no such attribute.
+        ConfigurationError: The object has no such attribute, or is a class.
     """
 
     def __init__(self, thing: Any, bound: dict[str, str]) -> None:
-        for name in bound:
-            if not hasattr(thing, name):
-                close = difflib.get_close_matches(name, _public(thing), n=1)
-                raise ConfigurationError(
-                    f"What is bound must be an attribute of the object, but this {type(thing).__name__} has "
-                    f"no {name!r}{f': did you mean {close[0]!r}?' if close else f'; it has {_public(thing)}'}"
-                )
+        for name, path in bound.items():
+            _check_attribute(thing, name, path)
         self._thing = thing
         self._bound = bound
 
@@ -47,8 +42,21 @@ class BoundObject(BoundState):
         """Set the attributes, and read them back."""
         for name, path in self._bound.items():
             wanted = _wanted(config, path, name)
-            setattr(self._thing, name, wanted)
+            self._set(name, path, wanted)
             self._check_taken(name, path, wanted)
+
+    def _set(self, name: str, path: str, wanted: Any) -> None:
+        try:
+            setattr(self._thing, name, wanted)
+        except Exception as error:
+            is_read_only = isinstance(error, AttributeError)  # else another value may be set
+            kind = TrainingCodeError if is_read_only else TrainableError
+            raise kind(
+                f"What bind() is given must let its attributes be set, but {name!r} of the "
+                f"{type(self._thing).__name__} cannot be set to {wanted!r} from config[{path!r}] "
+                f"({type(error).__name__}: {error}): bind an object that lets it be set, or leave this one "
+                f"out of bind() and make it anew in the loop from config[{path!r}]"
+            ) from error
 
     def check(self, config: Config, is_read: Callable[[str], bool]) -> None:
         for name, path in self._bound.items():
@@ -69,6 +77,28 @@ class BoundObject(BoundState):
     def load_state_dict(self, state: Any) -> None:
         if _is_stateful(self._thing):
             self._thing.load_state_dict(state)
+
+
+def _check_attribute(thing: Any, name: str, path: str) -> None:
+    kind = type(thing).__name__
+    if isinstance(thing, type):
+        raise ConfigurationError(
+            f"bind() needs an object, got the class {thing.__name__}, whose attributes all trials of one "
+            f'process share: make an object of it, and bind that, bind(object, {name}="{path}")'
+        )
+    if hasattr(thing, name):
+        return
+    if isinstance(thing, Mapping):
+        raise ConfigurationError(
+            f"What is bound must be an attribute of an object, but {name!r} is to be one of a {kind}, which "
+            f"has keys: read config[{path!r}] where it is used, or hold it in an object, "
+            f"holder = types.SimpleNamespace({name}=...), and bind that"
+        )
+    close = difflib.get_close_matches(name, _public(thing), n=1)
+    raise ConfigurationError(
+        f"What is bound must be an attribute of the object, but this {kind} has no {name!r}"
+        f"{f': did you mean {close[0]!r}?' if close else f'; it has {_public(thing)}'}"
+    )
 
 
 def _is_stateful(thing: Any) -> bool:

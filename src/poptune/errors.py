@@ -75,3 +75,18 @@ class InternalError(PoptuneError):
 
 class PoptuneWarning(UserWarning):
     """Something that works, but probably not as it was meant."""
+
+
+class EndedWarning(PoptuneWarning):
+    """An experiment was to go on in which nothing is left to train: say what is to be trained further.
+
+    Args:
+        message: What to say of it in Python.
+        path: Where the experiment is.
+        num_errors: How many of its trials have failed.
+    """
+
+    def __init__(self, message: str, path: str, num_errors: int) -> None:
+        super().__init__(message)
+        self.path = path
+        self.num_errors = num_errors

@@ -172,6 +172,7 @@ def test_a_folder_that_is_no_experiment_is_an_error_in_one_sentence(command, tmp
         assert failed.stderr.splitlines()[-1].startswith("Error: ")
         assert "older of an experiment" in failed.stderr
         assert "Traceback" not in failed.output
+        assert "Opening the code" not in failed.output
 
 
 def test_show_prints_the_table_of_results_and_nothing_that_steers_the_terminal(finished):
@@ -195,6 +196,26 @@ def test_resuming_what_has_ended_needs_no_lock(finished):
     had_ended = invoke("resume", finished.experiment_path)
     held.release()
     assert had_ended.exit_code == 0, "nothing is left to do, so nobody is in the way"
+
+
+@pytest.mark.parametrize("options", [[], ["--stop", "training_iteration=2"]])
+def test_what_has_ended_is_trained_further_by_an_option_of_the_command(finished, options):
+    ended = invoke("resume", finished.experiment_path, *options)
+    assert ended.exit_code == 0
+    (warning,) = [line for line in ended.stderr.splitlines() if line.startswith("Warning: ")]
+    assert "has ended, so there is nothing to train" in warning
+    assert warning.endswith("give other stops, --stop KEY=VALUE")
+    assert "restore(" not in ended.output
+
+
+def test_trials_that_failed_are_resumed_by_an_option_of_the_command(tmp_path):
+    def fail(config):
+        raise ValueError("no data")
+
+    failures = tune.FailureConfig(on_all_failed="return")
+    run_config = tune.RunConfig(storage_path=tmp_path, executor="inline", verbose=0, failure_config=failures)
+    ended = invoke("resume", tune.Tuner(fail, run_config=run_config).fit().experiment_path)
+    assert "--stop KEY=VALUE (or --resume-errored for the 1 that failed)" in ended.stderr
 
 
 def test_warnings_are_lines_of_their_own():

@@ -10,9 +10,11 @@ from typing import Any, TextIO
 import click
 
 import poptune as tune
+from poptune.errors import EndedWarning
 
 _INTERRUPTED = 130
 """What a shell says of a program that Ctrl-C has ended."""
+_JOURNAL = "experiment.db"
 _CODE = "The experiment's own code is opened and run: use this only for folders that you trust."
 _experiment = click.argument("path")
 
@@ -128,9 +130,19 @@ def show(path: str) -> None:
 
 def _trust(path: str) -> None:
     """Let the experiment's code be found as when its script ran; say that it will be run."""
-    if Path(path).is_dir() or "://" in path:
+    if _may_be_experiment(path):
         click.echo(f"Opening the code that is stored in {_printable(path)}", err=True)
     sys.path.insert(0, str(Path.cwd()))
+
+
+def _may_be_experiment(path: str) -> bool:
+    """Whether there is an experiment; of a remote place, which is not asked for it yet, there may be."""
+    from poptune.storage import local_path, origin, remote_url  # noqa: PLC0415 - not every command needs it
+
+    if remote_url(path):
+        return True
+    folder = local_path(path)
+    return folder.joinpath(_JOURNAL).is_file() or origin(folder) is not None
 
 
 def _has_ended(results: tune.ResultGrid) -> bool:
@@ -146,7 +158,17 @@ def _show_warning(
     line: str | None = None,  # noqa: ARG001
 ) -> None:
     where = "" if issubclass(category, tune.PoptuneWarning) else f"{filename}:{lineno}: {category.__name__}: "
-    click.echo(f"Warning: {where}{_printable(str(message))}", err=True)
+    text = _how_further(message) if isinstance(message, EndedWarning) else str(message)
+    click.echo(f"Warning: {where}{_printable(text)}", err=True)
+
+
+def _how_further(ended: EndedWarning) -> str:
+    """What the warning says, in the words of the command."""
+    failed = f" (or --resume-errored for the {ended.num_errors} that failed)" * bool(ended.num_errors)
+    return (
+        f"The experiment in {ended.path} has ended, so there is nothing to train: its old results follow. To "
+        f"train it further, give other stops, --stop KEY=VALUE{failed}"
+    )
 
 
 def _printable(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from poptune.arguments import reject_unknown_keywords
 from poptune.controller.interrupts import InterruptedAtOnceError
 from poptune.core.scheduler import Scheduler
-from poptune.errors import ExperimentError
+from poptune.errors import EndedWarning, ExperimentError
 from poptune.journal import ObjectTable
 from poptune.notices import warn
 from poptune.results import ResultGrid
@@ -218,11 +218,12 @@ class Tuner:
         """The results of an experiment in which nothing is left to train, and how there would be."""
         results = self.get_results()
         failed = f" (or resume_errored=True for the {results.num_errors} that failed)" * any(results.errors)
-        warn(
+        message = (
             f"The experiment in {folder.shown} has ended, so there is nothing to train: fit() returns its "
             "old results. To train it further, give other stops, "
             f"Tuner.restore({folder.shown!r}, stop={{...}}){failed}; to begin anew, make another Tuner"
         )
+        warn(EndedWarning(message, folder.shown, results.num_errors))
         return results
 
     def get_results(self) -> ResultGrid:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import argparse
 import copy
+import dataclasses
 import doctest
+import types
 import zlib
-from typing import Any
+from collections import deque
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -12,6 +16,7 @@ from hypothesis import strategies as st
 
 import poptune.search_space.space
 from poptune.errors import ConfigurationError
+from poptune.schedulers import PopulationBasedTraining
 from poptune.search_space import (
     Resolved,
     choice,
@@ -32,6 +37,34 @@ SPACES = st.recursive(
     lambda inner: st.dictionaries(KEYS, LEAVES | inner, max_size=4),
     max_leaves=12,
 )
+
+
+@dataclasses.dataclass
+class Net:
+    lr: Any
+
+
+class Pair(NamedTuple):
+    left: Any
+    right: Any
+
+
+class Rows(list[Any]):
+    """A list that draws nothing."""
+
+
+def endless(value: Any) -> Any:
+    if isinstance(value, dict):
+        value["self"] = value
+    else:
+        value.append(value)
+    return value
+
+
+def ring_of_lists() -> list[Any]:
+    inner: list[Any] = []
+    inner.append([inner])
+    return inner
 
 
 def generator(path: str) -> np.random.Generator:
@@ -59,6 +92,23 @@ def draw(space: dict[str, Any], **kwargs: Any) -> Resolved:
         ({"a": {"b": [1, grid_search([1])]}}, r"cannot be unrolled, got one at `a.b.1`"),
         ({"a": choice([{"b": grid_search([1])}])}, r"cannot be unrolled, got one at `a.b`"),
         ({"a": grid_search([grid_search([1])])}, r"cannot be unrolled, got one at `a`"),
+        ({"a": Pair(1, grid_search([1]))}, r"cannot be unrolled, got one at `a.right`"),
+        (
+            {"a": {"b": Net(uniform(0, 1))}},
+            r"uniform\(0, 1\) at `a.b.lr` is in a Net, .*write a dict .*`a.b`",
+        ),
+        ({"a": Net({"x": [1, Net(choice([1]))]})}, r"choice\(\[1\]\) at `a.lr.x.1.lr` is in a Net"),
+        ({"a": [argparse.Namespace(lr=uniform(0, 1))]}, r"at `a.0.lr` is in a Namespace"),
+        ({"a": types.SimpleNamespace(lr=grid_search([1]))}, r"at `a.lr` is in a SimpleNamespace"),
+        ({"a": {uniform(0, 1)}}, r"at `a.0` is in a set, .*make the set of it in the training code"),
+        ({"a": deque([1, uniform(0, 1)])}, r"at `a.1` is in a deque"),
+        ({"a": Rows([1, uniform(0, 1)])}, r"at `a.1` is in a Rows"),
+        ({"a": choice([Net(1), Net(sample_from(lambda: 1))])}, r"at `a.lr` is in a Net"),
+        ({"a": endless([1])}, r"must come to an end, but the list at `a` holds itself at `a.1`"),
+        ({"a": {"b": choice([1, endless([1])])}}, r"the list at `a.b` holds itself at `a.b.1`"),
+        (endless({}), r"the dict at `param_space` holds itself at `self`"),
+        ({"a": ring_of_lists()}, r"the list at `a` holds itself at `a.0.0`"),
+        ({"a": endless({"b": 1})}, r"must come to an end, but the dict at `a` holds itself at `a.self`"),
     ],
 )
 def test_a_malformed_space_is_refused_with_the_path(space: Any, message: str) -> None:
@@ -77,6 +127,10 @@ def test_a_space_of_nested_dicts_is_valid(space: dict[str, Any]) -> None:
 
 
 def test_any_constant_may_stand_in_a_space() -> None:
+    ring = types.SimpleNamespace(lr=0.1, scheduler=PopulationBasedTraining(hyperparam_mutations={"lr": [1]}))
+    ring.next, ring.row = ring, endless(Rows([1]))
+    shared = [1, 2]
+    validate({"net": Net([0.1, {"x": deque([1])}]), "ring": ring, "one": shared, "other": [shared, shared]})
     validate({"a": None, "b": [1, {"c": 2}], "d": object(), "e": {}, "f": grid_search([{}, None])})
 
 
@@ -133,6 +187,13 @@ def test_lists_and_tuples_may_hold_domains() -> None:
     resolved = draw({"layers": [randint(8, 9), 5, (uniform(1, 1), "a")]})
     assert resolved.config == {"layers": [8, 5, (1.0, "a")]}
     assert resolved.sampled == {"layers.0": 8, "layers.2.0": 1.0}
+
+
+def test_a_named_tuple_may_hold_domains_and_keeps_its_names() -> None:
+    resolved = draw({"a": Pair(randint(8, 9), [uniform(1, 1)]), "b": Pair(1, 2)})
+    assert resolved.config == {"a": Pair(8, [1.0]), "b": Pair(1, 2)}
+    assert {type(value) for value in resolved.config.values()} == {Pair}
+    assert resolved.sampled == {"a.left": 8, "a.right.0": 1.0}
 
 
 def test_a_grid_search_needs_its_value() -> None:

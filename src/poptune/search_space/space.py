@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING, Any
 from poptune.copies import copied
 from poptune.errors import ConfigurationError
 from poptune.search_space.domains import Choice, Domain, GridSearch, SampleFrom
+from poptune.search_space.reach import Drawn, check_reach, is_row, like, named
 
 if TYPE_CHECKING:
     import numpy as np
-
-Drawn = Domain | SampleFrom | GridSearch
-"""An entry that stands for a value rather than being one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +41,8 @@ def validate(space: Mapping[str, Any], *, what: str = "param_space") -> None:
 
     Raises:
         ConfigurationError: If it is no dict, a key is no string or empty, two entries have the same
-            dotted path, or a `grid_search` stands within a category of another entry.
+            dotted path, a `grid_search` stands within a category of another entry, a domain stands
+            where it is not drawn, or a value holds itself.
 
     Example:
         >>> from poptune.search_space import uniform
@@ -53,6 +52,7 @@ def validate(space: Mapping[str, Any], *, what: str = "param_space") -> None:
         raise ConfigurationError(
             f"{what} must be a dict of hyperparameters, got {space!r}: write {{name: value}}."
         )
+    check_reach(space, what)
     seen: set[str] = set()
     for path, entry in _walk(space, "", what):
         if path in seen:
@@ -170,10 +170,13 @@ class _Drawing:
                 key: self.build(f"{path}.{key}", inner, sampled, in_branch=in_branch)
                 for key, inner in value.items()
             }
-        if type(value) in {list, tuple} and _holds_drawn(value):
-            return type(value)(
-                self.build(f"{path}.{position}", inner, sampled, in_branch=in_branch)
-                for position, inner in enumerate(value)
+        if is_row(value) and _holds_drawn(value):
+            return like(
+                value,
+                [
+                    self.build(f"{path}.{name}", inner, sampled, in_branch=in_branch)
+                    for name, inner in named(value)
+                ],
             )
         if in_branch:
             sampled[path] = _copy(value)
@@ -304,9 +307,9 @@ def _check_branches(entry: Any, path: str, what: str, *, nested: bool = False) -
         case Choice(categories=options) | GridSearch(values=options):
             for option in options:
                 _check_branches(option, path, what, nested=True)
-        case list() | tuple():
-            for position, inner in enumerate(entry):
-                _check_branches(inner, f"{path}.{position}", what, nested=True)
+        case _ if is_row(entry):
+            for name, inner in named(entry):
+                _check_branches(inner, f"{path}.{name}", what, nested=True)
         case Mapping():
             for inner_path, inner in _walk(entry, path, what):
                 _check_branches(inner, inner_path, what, nested=True)
@@ -338,12 +341,10 @@ def _holds_drawn(value: Any) -> bool:
         return True
     if isinstance(value, Mapping):
         return any(map(_holds_drawn, value.values()))
-    return type(value) in {list, tuple} and any(map(_holds_drawn, value))
+    return is_row(value) and any(map(_holds_drawn, value))
 
 
 def _copy(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _copy(inner) for key, inner in value.items()}
-    if type(value) in {list, tuple}:
-        return type(value)(map(_copy, value))
-    return value
+    return like(value, map(_copy, value)) if is_row(value) else value

@@ -117,7 +117,9 @@ def test_a_value_that_is_changed_in_place_gets_another_number(kind: str, path: P
 def test_a_value_that_cannot_be_pickled_leaves_the_file_as_it_was(path: Path) -> None:
     table = ObjectTable.create(path, definition=None)
     table.number(Path("a"))
-    with pytest.raises(TypeError):
+    with pytest.raises(
+        JournalError, match=r"but <generator .* cannot be pickled \(TypeError: .*create it in"
+    ):
         table.number(iterator for iterator in ())
     assert reopened(path) == [Path("a")]
     assert table.number(Path("b")) == 1

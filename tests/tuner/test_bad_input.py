@@ -140,9 +140,55 @@ def test_a_trainable_that_cannot_be_pickled_is_told_what_it_captures(tmp_path):
     assert len(tuner(tmp_path, trainable=locked, executor="inline").fit()) == 1
 
 
-def test_a_config_value_that_cannot_be_pickled_is_named(tmp_path):
-    with pytest.raises(tune.ConfigurationError, match="lock"):
-        tuner(tmp_path, executor="processes", space={"lock": threading.Lock()})
+@pytest.mark.parametrize("executor", ["inline", "processes"])
+@pytest.mark.parametrize("value", [threading.Lock(), tune.sample_from(lambda spec: threading.Lock())])
+def test_a_config_value_that_cannot_be_pickled_is_named(tmp_path, executor, value):
+    with pytest.raises(
+        tune.ConfigurationError, match="but 'net.guard' cannot be pickled .*inside the trainable"
+    ):
+        tuner(tmp_path, executor=executor, space={"net": {"guard": value}})
+    assert list(tmp_path.iterdir()) == []
+
+
+class Guarded(tune.Stopper):
+    def __init__(self):
+        self.guard = threading.Lock()
+
+    def __call__(self, trial_id, result):
+        return True
+
+    def stop_all(self):
+        return False
+
+
+def ends_with(lock):
+    return lambda trial_id, result: lock.locked()
+
+
+def names_with(lock):
+    return lambda spec: f"{lock}"
+
+
+@pytest.mark.parametrize("executor", ["inline", "processes"])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"run": {"stop": Guarded()}}, r"RunConfig\(stop=...\) .* the Guarded given holds 'guard', a lock"),
+        ({"run": {"stop": ends_with(threading.Lock())}}, r"the function given holds 'lock', a lock"),
+        (
+            {"trial_name_creator": names_with(threading.Lock())},
+            r"TuneConfig\(trial_name_creator=...\) must be",
+        ),
+        ({"points_to_evaluate": [{"lr": threading.Lock()}]}, r"the list given holds '0.lr', a lock"),
+        (
+            {"scheduler": pbt(custom_explore_fn=names_with(threading.Lock()), synch=True), "num_samples": 2},
+            r"TuneConfig\(scheduler=...\) .* the PopulationBasedTraining given holds 'custom_explore_fn'",
+        ),
+    ],
+)
+def test_what_a_restore_needs_and_cannot_be_pickled_is_named(tmp_path, executor, arguments, message):
+    with pytest.raises(tune.ConfigurationError, match=f"{message}.*create that where it is used first"):
+        tuner(tmp_path, executor=executor, **arguments)
     assert list(tmp_path.iterdir()) == []
 
 

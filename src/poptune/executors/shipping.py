@@ -174,8 +174,8 @@ def ship_config(config: Mapping[str, Any]) -> bytes:
     except Exception as error:
         names = ", ".join(repr(name) for name in _unpicklable_keys(config))
         raise ConfigurationError(
-            f"Config values must be picklable, so that workers can have them, but {names} cannot be pickled "
-            f"({type(error).__name__}: {error}): create it inside the trainable"
+            f"Config values must be picklable, so that workers and the journal can have them, but {names} "
+            f"cannot be pickled ({type(error).__name__}: {error}): create it inside the trainable"
         ) from error
 
 

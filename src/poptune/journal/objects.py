@@ -109,10 +109,15 @@ class ObjectTable:
         return self.add(value)
 
     def add(self, value: Any) -> int:
-        """Keep a value under a number of its own, and return that."""
+        """Keep a value under a number of its own, and return that.
+
+        Raises:
+            JournalError: It cannot be pickled.
+        """
         if self._path is not None:
+            content = _pickled(value)
             with self._path.open("ab") as file:
-                file.write(pickling.dumps(value))
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
                 self._whole_bytes = file.tell()
@@ -123,6 +128,16 @@ class ObjectTable:
         if number >= len(self._values):
             raise JournalError(f"The journal names object {number} ({text}), which objects.pkl lacks")
         return self._values[number]
+
+
+def _pickled(value: Any) -> bytes:
+    try:
+        return pickling.dumps(value)
+    except Exception as error:  # pickling runs code of any kind
+        raise JournalError(
+            f"The journal must be able to keep the values of all configs, but {value!r} cannot be pickled "
+            f"({type(error).__name__}: {error}): have the config name it, and create it in the training code"
+        ) from error
 
 
 @contextmanager

@@ -34,6 +34,7 @@ from poptune.storage.remote import check_installed, read_url
 from poptune.tuner.configs import RunConfig, TuneConfig
 from poptune.tuner.doubts import doubts, unread
 from poptune.tuner.opening import opened, refuse_unopened
+from poptune.tuner.storing import check_storable
 
 _EXECUTORS: dict[str, Callable[[], Executor]] = {
     "processes": ProcessExecutor,
@@ -100,8 +101,11 @@ class Definition:
         definition._check_failures()
         if not isinstance(definition.executor, InlineExecutor):
             ship(prepared)
-            ship_config(param_space)
-        definition._warn_of_doubtful_choices(len(definition.sample(seed=0)))
+        ship_config(param_space)
+        check_storable(definition.tune, definition.run)
+        population = definition.sample(seed=0)
+        ship_config(population[0].sampled)  # what a function of sample_from returns
+        definition._warn_of_doubtful_choices(len(population))
         return definition
 
     def _check_failures(self) -> None:

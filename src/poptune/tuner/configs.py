@@ -238,11 +238,7 @@ class RunConfig:
             _check_stop_rule(self.stop)
         if self.stop_population_at is not None:
             _check_stop("stop_population_at", self.stop_population_at)
-        for callback in self.callbacks:
-            if not isinstance(callback, Callback):
-                raise ConfigurationError(
-                    f"callbacks must be objects of classes derived from tune.Callback, got {callback!r}"
-                )
+        _check_callbacks(self.callbacks)
         _check_loggers(self.loggers)
         log_files(self.log_to_file)
         if self.progress not in _STYLES:
@@ -279,6 +275,18 @@ def _check_loggers(loggers: Sequence[str]) -> None:
             raise ConfigurationError(
                 f"loggers must be a list of some of {', '.join(LOGGERS)}, got {loggers!r}"
                 + nearest(str(logger), LOGGERS)
+            )
+
+
+def _check_callbacks(callbacks: Sequence[Callback]) -> None:
+    if not isinstance(callbacks, Sequence):
+        raise ConfigurationError(
+            f"callbacks must be a list of callbacks, got {callbacks!r}: write RunConfig(callbacks=[...])"
+        )
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            raise ConfigurationError(
+                f"callbacks must be objects of classes derived from tune.Callback, got {callback!r}"
             )
 
 

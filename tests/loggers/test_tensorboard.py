@@ -87,20 +87,34 @@ def test_each_copy_stands_as_a_text_under_lineage(results):
         assert bool(copies) == bool(texts)
 
 
-def test_the_hparams_page_finds_the_first_config_and_how_the_trial_ended(results):
-    from tensorboard.plugins.hparams.api_pb2 import Status
+def hparams(accumulator, tag):
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
+    data = accumulator.SummaryMetadata(tag).plugin_data
+    assert data.plugin_name == "hparams"
+    return HParamsPluginData.FromString(data.content)
+
+
+def test_the_hparams_page_finds_the_first_config_and_how_the_trial_ended(results):
+    from tensorboard.plugins.hparams.api_pb2 import Status
+
     accumulator = read(results[0])
-
-    def content(tag):
-        data = accumulator.SummaryMetadata(tag).plugin_data
-        assert data.plugin_name == "hparams"
-        return HParamsPluginData.FromString(data.content)
-
-    start = content("_hparams_/session_start_info").session_start_info
+    start = hparams(accumulator, "_hparams_/session_start_info").session_start_info
     assert start.hparams["name"].string_value == "net"
     first = results[0].schedule(1)["lr"] if len(results[0].lineage.segments) == 1 else None
     assert first is None or start.hparams["lr"].number_value == first
-    end = content("_hparams_/session_end_info").session_end_info
+    end = hparams(accumulator, "_hparams_/session_end_info").session_end_info
     assert end.status == Status.Value("STATUS_SUCCESS")
+
+
+def test_a_number_that_no_float_is_near_is_shown_as_text_and_ends_nothing(tmp_path):
+    result = tune.Tuner(
+        lambda config: tune.report({"loss": 1.0}),
+        param_space={"modulus": 10**400, "lr": 0.5},
+        run_config=tune.RunConfig(storage_path=tmp_path, executor="inline", verbose=0),
+    ).fit()[0]
+    written = read(result)
+    assert [tag for tag in written.Tags()["scalars"] if "hyper" in tag] == ["hyperparameters/lr"]
+    assert "loss" in written.Tags()["scalars"]
+    start = hparams(written, "_hparams_/session_start_info").session_start_info
+    assert start.hparams["modulus"].string_value == str(10**400)

@@ -62,6 +62,7 @@ def test_what_is_not_finite_is_kept():
         ({"deep": {"inner": object()}}, "'deep.inner' must be a number.*got object"),
         ({"curve": [1.0, {1}]}, r"'curve\[1\]' must be .*got set"),
         ({"z": 1j}, "'z' must be .*got complex"),
+        ({"n": {"big": 10**400}}, "'n.big' must be a number that a float can hold, got .* of 1329 bits"),
         ({3: 1.0}, "must be strings, got 3: write '3'"),
         ({"a": {3: 1.0}}, "must be strings, got 3"),
         ([("loss", 1.0)], "takes a dict of metrics, got .*report"),

@@ -82,16 +82,27 @@ class TensorBoardLogger:
 
 
 def _result(event: Reported, trial: Trial) -> bytes:
-    numbers = {
-        key: float(value)
-        for key, value in flatten(event.metrics).items()
-        if isinstance(value, int | float) and not isinstance(value, bool) and key not in _UNTOLD
-    }
-    for key, value in flatten(trial.config).items():
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            numbers[f"hyperparameters/{key}"] = float(value)
+    metrics, config = _numbers(event.metrics), _numbers(trial.config)
+    numbers = {key: value for key, value in metrics.items() if key not in _UNTOLD}
+    numbers |= {f"hyperparameters/{key}": value for key, value in config.items()}
     numbers["lineage/generation"] = float(trial.generation)
     return _event(event.time_s, event.iteration, scalars=numbers)
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Return the values that are numbers, by their paths."""
+    numbers = {key: _number(value) for key, value in flatten(values).items()}
+    return {key: number for key, number in numbers.items() if number is not None}
+
+
+def _number(value: object) -> float | None:
+    """Return a number as a float; None for anything else, and for a whole number that no float is near."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def _copy(
@@ -149,8 +160,8 @@ def _start(config: Config, time_s: float, *, group: str) -> bytes:
         key = _unicode(name)
         if isinstance(value, bool):
             start.hparams[key].bool_value = value
-        elif isinstance(value, int | float):
-            start.hparams[key].number_value = float(value)
+        elif (number := _number(value)) is not None:
+            start.hparams[key].number_value = number
         else:
             start.hparams[key].string_value = _unicode(str(value))
     return _hparams("_hparams_/session_start_info", time_s, session_start_info=start)

@@ -42,7 +42,7 @@ def _plain(value: Any, path: str) -> Any:
     if kind in _PLAIN:
         return value
     if kind is int:
-        return value if -_LARGEST <= value < _LARGEST else float(value)
+        return value if -_LARGEST <= value < _LARGEST else _as_float(value, path)
     if isinstance(value, Mapping):
         return {_key(key): _plain(item, f"{path}.{key}") for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -53,6 +53,16 @@ def _plain(value: Any, path: str) -> Any:
         if isinstance(value, base):  # a subclass, such as a member of an enum
             return _plain(base(value), path)
     return _from_array(value, path)
+
+
+def _as_float(value: int, path: str) -> float:
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise TrainableError(
+            f"The metric {path!r} must be a number that a float can hold, got a whole number of "
+            f"{value.bit_length()} bits: report its logarithm, or leave it out"
+        ) from error
 
 
 def _from_array(value: Any, path: str) -> Any:

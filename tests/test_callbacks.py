@@ -154,6 +154,38 @@ def test_something_that_is_no_callback_is_refused():
         tune.RunConfig(callbacks=[lambda **arguments: None])
 
 
+class Logs(tune.Callback):
+    def on_trial_results(self, **arguments):
+        pass
+
+    @staticmethod
+    def on_trial_compelte(**arguments):
+        pass
+
+
+class LogsMore(Logs):
+    on_trial_errors = 0
+    on_trial_resultss = None
+
+    def on_epoch_end(self):
+        pass
+
+    def _on_trial_results(self):
+        pass
+
+
+def test_a_method_that_is_like_a_hook_but_none_is_told_before_anything_starts(tmp_path):
+    run_config = tune.RunConfig(callbacks=[LogsMore(), LogsMore(), Recorder()], storage_path=tmp_path)
+    with pytest.warns(tune.PoptuneWarning) as caught:
+        tune.Tuner(climb, run_config=run_config)
+    one, other = sorted(str(warning.message) for warning in caught)
+    assert one.startswith("LogsMore.on_trial_compelte is no hook")
+    assert "did you mean 'on_trial_complete'?" in one
+    assert other.startswith("LogsMore.on_trial_results is no hook, so it is not called")
+    assert "did you mean 'on_trial_result'? Name it so, or, if it is a helper" in other
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_callbacks_that_cannot_be_stored_are_told_of(tmp_path):
     class Holder(tune.Callback):
         def __init__(self):

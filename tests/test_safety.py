@@ -150,7 +150,7 @@ def test_a_journal_whose_checkpoint_lies_elsewhere_leads_nobody_there(folder, el
     trial, _, name = copied.partition("/")
     place = next(result.path for result in results if result.trial_id == trial).rsplit("/", 1)[1]
     change(folder, f'"path":"checkpoints/{place}/{name}"', f'"path":"{elsewhere}"')
-    with pytest.raises(tune.JournalError, match="checkpoint .* has its folder at"):
+    with pytest.raises(tune.JournalError, match="to load checkpoint .* which is not among"):
         tune.ResultGrid.from_path(folder)
 
 

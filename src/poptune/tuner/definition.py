@@ -32,7 +32,7 @@ from poptune.stoppers import StopRules, stop_rules, thresholds
 from poptune.storage import local_path, remote_url
 from poptune.storage.remote import check_installed, read_url
 from poptune.tuner.configs import RunConfig, TuneConfig
-from poptune.tuner.doubts import doubts, unread
+from poptune.tuner.doubts import doubts, misspelt_hooks, unread
 from poptune.tuner.opening import opened, refuse_unopened
 from poptune.tuner.storing import check_storable
 
@@ -150,6 +150,7 @@ class Definition:
         for doubt in (
             *doubts(scheduler, ends, time_budget_s=min(budgets, default=None)),
             *(unread(scheduler, self.prepared) if self.prepared else ()),
+            *misspelt_hooks(self.run.callbacks),
         ):
             warn(doubt)
         stop = self.run.stop

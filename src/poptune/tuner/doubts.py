@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from poptune.callbacks import Callback
 from poptune.core.population import Population
 from poptune.core.scheduler import Scheduler
 from poptune.runtime.reads import is_never_read
 from poptune.runtime.trainable import Prepared
 from poptune.schedulers import Perturb, PopulationBasedTraining
 from poptune.schedulers.placing import leaves
+from poptune.spelling import meant
 from poptune.types import TrialStatus
 
 
@@ -43,6 +45,20 @@ def unread(scheduler: Scheduler[Any], prepared: Prepared) -> list[str]:
         f"nowhere, so no change of it can have an effect: read it, config{_subscripts(path)}, or leave it out"
         for path in paths
         if is_never_read(prepared.trainable, path)
+    ]
+
+
+def misspelt_hooks(callbacks: Iterable[Callback]) -> list[str]:
+    """Return a warning for each method of a callback whose name is like that of a hook, but is none."""
+    hooks = [name for name in vars(Callback) if name.startswith("on_")]
+    kinds = dict.fromkeys(type(callback) for callback in callbacks)
+    return [
+        f"{kind.__name__}.{name} is no hook, so it is not called; did you mean {hook!r}? Name it so, or, if "
+        "it is a helper of your own, so that it does not begin with on_"
+        for kind in kinds
+        for name in dir(kind)
+        if name.startswith("on_") and name not in hooks and callable(getattr(kind, name))
+        if (hook := meant(name, hooks))
     ]
 
 

@@ -67,6 +67,15 @@ def test_a_text_to_evaluate_is_refused_with_the_line_to_write():
         tune.Tuner(train, param_space={"a": {"b": {"eval": "spec.config.x * 2"}}})
 
 
+def test_a_value_that_holds_itself_and_a_single_callback_are_refused_in_words():
+    endless = []
+    endless.append(endless)
+    with pytest.raises(poptune.ConfigurationError, match="must come to an end"):
+        tune.run(train, config={"list": endless})
+    with pytest.raises(poptune.ConfigurationError, match="callbacks must be a list of callbacks"):
+        tune.run(train, callbacks=tune.Callback())
+
+
 @pytest.mark.parametrize(
     "mutations", [{"lr": {"grid_search": [1, 2]}}, {"deep": {"lr": {"grid_search": [1, 2]}}}]
 )

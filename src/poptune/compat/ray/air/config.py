@@ -80,7 +80,7 @@ class RunConfig:
             stop=native_stop(self.stop),
             checkpoint_config=self.checkpoint_config or CheckpointConfig(),
             failure_config=self.failure_config or FailureConfig(),
-            callbacks=tuple(self.callbacks or ()),
+            callbacks=self.callbacks or (),
             log_to_file=self.log_to_file,
             verbose=1 if self.verbose is None else min(self.verbose, 1),
         )

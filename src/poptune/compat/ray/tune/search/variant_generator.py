@@ -7,6 +7,7 @@ from typing import Any
 
 from poptune import grid_search
 from poptune.errors import ConfigurationError
+from poptune.search_space.reach import check_reach
 
 __all__ = ["grid_search", "native_space", "refuse_grids"]
 
@@ -15,10 +16,12 @@ def native_space(space: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """Return a search space with the grids in it that are written out, at any depth, as grids.
 
     Raises:
-        ConfigurationError: A grid is no list of values, or a text is to be evaluated.
+        ConfigurationError: A grid is no list of values, a text is to be evaluated, a domain stands where it
+            is not drawn, or a value holds itself.
     """
     if not isinstance(space, Mapping):
         return space
+    check_reach(space, "param_space")
     return {key: _native(value, str(key)) for key, value in space.items()}
 
 

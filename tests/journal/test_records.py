@@ -34,7 +34,7 @@ from poptune.core.unopened import UnopenedObject
 from poptune.equality import same
 from poptune.errors import JournalError
 from poptune.journal import ObjectTable, UnopenedObjects
-from poptune.journal.records import Record, decode, encode
+from poptune.journal.records import Record, decode, encode, newest
 from poptune.types import CheckpointId, TrialId, TrialStatus
 
 A, B = TrialId("e_00000"), TrialId("e_00001")
@@ -121,13 +121,14 @@ GOLDEN: dict[str, tuple[str | None, str, Event]] = {
     "planned": (
         None,
         (
-            '{"plan":{"decisions":{"$tuple":[{"trial":"e_00000","next":{"until":8.0,"barrier":"perturbation"},'
-            '"source":{"checkpoint":{"id":"e_00001/checkpoint_000002","trial":"e_00001",'
-            '"path":"trial_1/checkpoint_000002","number":2,"iteration":4,"age":4.0,"time_total_s":2.5,"score":null,'
-            '"report":4}},"config":{"lr":0.2},"reason":"among the lowest","seen":{"own":-1.0,"donor":2.0},'
-            '"donor":"e_00001","facts":{"$dict":[["$odd",1]]}},{"trial":"e_00001","next":{"until":null,'
-            '"barrier":null},"source":{},"config":null,"reason":"","seen":{},"donor":null,"facts":{}}]},'
-            '"warnings":{"$tuple":["beware"]}}}'
+            '{"plan":{"decisions":{"$tuple":[{"trial":"e_00000","next":{"kind":"run","until":8.0,'
+            '"barrier":"perturbation"},"source":{"kind":"load","checkpoint":{"id":"e_00001/checkpoint_000002",'
+            '"trial":"e_00001","path":"trial_1/checkpoint_000002","number":2,"iteration":4,"age":4.0,'
+            '"time_total_s":2.5,"score":null,"report":4}},"config":{"lr":0.2},"reason":"among the lowest",'
+            '"seen":{"own":-1.0,"donor":2.0},"iteration":3,"donor":"e_00001","donor_config":{"lr":0.1},'
+            '"facts":{"$dict":[["$odd",1]]}},{"trial":"e_00001","next":{"kind":"end"},"source":{"kind":"keep"},'
+            '"config":null,"reason":"","seen":{},"iteration":null,"donor":null,"donor_config":null,'
+            '"facts":{}}]},"warnings":{"$tuple":["beware"]}}}'
         ),
         Planned(
             plan=Plan(
@@ -139,10 +140,12 @@ GOLDEN: dict[str, tuple[str | None, str, Event]] = {
                         config={"lr": 0.2},
                         reason="among the lowest",
                         seen={"own": -1.0, "donor": 2.0},
+                        iteration=3,
                         donor=B,
+                        donor_config={"lr": 0.1},
                         facts={"$odd": 1},
                     ),
-                    Decision(trial=B, next=Run()),
+                    Decision(trial=B, next=End()),
                 ),
                 warnings=("beware",),
             )
@@ -161,28 +164,77 @@ GOLDEN: dict[str, tuple[str | None, str, Event]] = {
     ),
     "completed": (None, '{"time_s":9.0}', Completed(time_s=9.0)),
 }
-"""Version 1 as it was first written. What stands here must stay readable for ever."""
+"""The newest version as it was first written. What stands here must stay readable for ever."""
+
+BEFORE: dict[tuple[str, int], tuple[str, Event]] = {
+    ("planned", 1): (
+        (
+            '{"plan":{"decisions":{"$tuple":[{"trial":"e_00000","next":{"until":8.0,"barrier":"perturbation"},'
+            '"source":{"checkpoint":{"id":"e_00001/checkpoint_000002","trial":"e_00001",'
+            '"path":"trial_1/checkpoint_000002","number":2,"iteration":4,"age":4.0,"time_total_s":2.5,"score":null,'
+            '"report":4}},"config":{"lr":0.2},"reason":"among the lowest","seen":{"own":-1.0,"donor":2.0},'
+            '"donor":"e_00001","facts":{"iteration":3,"donor_config":{"lr":0.1},"more":1}},'
+            '{"trial":"e_00001","next":{"until":null,'
+            '"barrier":null},"source":{},"config":null,"reason":"","seen":{},"donor":null,"facts":{}},'
+            '{"trial":"e_00002","next":{},"source":{},"config":null,"reason":"","seen":{},"donor":null,'
+            '"facts":{}}]},"warnings":{"$tuple":["beware"]}}}'
+        ),
+        Planned(
+            plan=Plan(
+                decisions=(
+                    Decision(
+                        trial=A,
+                        next=Run(until=8.0, barrier="perturbation"),
+                        source=Load(CHECKPOINT),
+                        config={"lr": 0.2},
+                        reason="among the lowest",
+                        seen={"own": -1.0, "donor": 2.0},
+                        iteration=3,
+                        donor=B,
+                        donor_config={"lr": 0.1},
+                        facts={"more": 1},
+                    ),
+                    Decision(trial=B, next=Run()),
+                    Decision(trial=TrialId("e_00002"), next=End()),
+                ),
+                warnings=("beware",),
+            )
+        ),
+    ),
+}
+"""Versions of before, as they were written."""
 
 
-def record(kind: str, payload: str | bytes, version: int = 1) -> Record:
+def record(kind: str, payload: str | bytes, version: int | None = None) -> Record:
+    version = newest(kind) if version is None else version
     return Record(kind, version, None, payload.encode() if isinstance(payload, str) else payload)
 
 
 @pytest.mark.parametrize("kind", GOLDEN)
-def test_a_record_of_version_1_is_still_read(kind: str) -> None:
+def test_a_record_is_read_as_it_was_first_written(kind: str) -> None:
     _, payload, event = GOLDEN[kind]
     assert list(decode(record(kind, payload), ObjectTable([OrderedDict]))) == [event]
 
 
+@pytest.mark.parametrize(("kind", "version"), BEFORE)
+def test_a_record_of_an_older_version_is_still_read(kind: str, version: int) -> None:
+    payload, event = BEFORE[kind, version]
+    assert list(decode(record(kind, payload, version), ObjectTable())) == [event]
+
+
+def test_there_is_a_sample_of_each_older_version() -> None:
+    assert set(BEFORE) == {(kind, version) for kind in GOLDEN for version in range(1, newest(kind))}
+
+
 @pytest.mark.parametrize("kind", GOLDEN)
-def test_what_is_written_for_an_event_holds_all_that_version_1_held(kind: str) -> None:
-    """A field may be added, with a default; none may go, change its name or its form.
+def test_what_is_written_for_an_event_holds_all_that_its_version_held(kind: str) -> None:
+    """A field may be added, with a default; for one to go, change its name or its form takes a version.
 
     Only where it has its default, a result may lack one.
     """
     trial, payload, event = GOLDEN[kind]
     (written,) = encode([event], ObjectTable())
-    assert (written.kind, written.version, written.trial) == (kind, 1, trial)
+    assert (written.kind, written.version, written.trial) == (kind, newest(kind), trial)
     assert_holds(json.loads(written.payload), json.loads(payload))
 
 
@@ -345,14 +397,17 @@ def test_a_malformed_record_is_an_error_that_names_its_kind(kind: str, payload: 
 
 DECISION = {
     "trial": "t",
-    "next": {},
-    "source": {},
+    "next": {"kind": "end"},
+    "source": {"kind": "keep"},
     "config": None,
     "reason": "",
     "seen": {},
     "donor": None,
     "facts": {},
 }
+
+
+LOADS_NOTHING = {"kind": "load", "checkpoint": {}}
 
 
 @pytest.mark.parametrize(
@@ -367,8 +422,13 @@ DECISION = {
             {"time_s": 1.0, "trial": "t", "incarnation": 0, "iteration": 1, "metrics": {"$float": "nan"}},
         ),
         ("planned", {"plan": {"decisions": [{**DECISION, "config": 3}], "warnings": []}}),
-        ("planned", {"plan": {"decisions": [{**DECISION, "next": {"until": "soon"}}], "warnings": []}}),
-        ("planned", {"plan": {"decisions": [{**DECISION, "source": {"checkpoint": {}}}], "warnings": []}}),
+        (
+            "planned",
+            {"plan": {"decisions": [{**DECISION, "next": {"kind": "run", "until": "soon"}}], "warnings": []}},
+        ),
+        ("planned", {"plan": {"decisions": [{**DECISION, "source": LOADS_NOTHING}], "warnings": []}}),
+        ("planned", {"plan": {"decisions": [{**DECISION, "next": {"kind": "keep"}}], "warnings": []}}),
+        ("planned", {"plan": {"decisions": [{**DECISION, "source": {}}], "warnings": []}}),
         ("planned", {"plan": {"decisions": [{**DECISION, "unheard": 1}], "warnings": []}}),
         ("planned", {"plan": {"decisions": [DECISION], "warnings": [3]}}),
     ],

@@ -109,9 +109,9 @@ def test_the_lines_are_the_decisions_of_the_journal(logged) -> None:
         [
             tags[decision.trial],
             tags[decision.donor],
-            decision.facts["iteration"],
+            decision.iteration,
             decision.source.checkpoint.iteration,
-            decision.facts["donor_config"],
+            decision.donor_config,
             decision.config,
         ]
         for decision in exploits

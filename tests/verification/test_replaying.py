@@ -184,8 +184,10 @@ def first_copy(events):
         ("config", {"lr": 0.5, "batch": 16, "net": Adam}),
         ("reason", "it looked good"),
         ("seen", {"own": 0.0}),
-        ("facts", {}),
+        ("facts", {"more": 1}),
+        ("iteration", 1),
         ("donor", None),
+        ("donor_config", None),
     ],
 )
 def test_a_changed_part_of_a_decision_is_found_where_it_is(told, part, value):

@@ -257,7 +257,7 @@ class Population:
             self._load(trial, decision.source.checkpoint)
             trial.incarnation += 1
             trial.reports_at_load = trial.reports
-            trial.donor_config = decision.facts.get("donor_config")
+            trial.donor_config = decision.donor_config
             if decision.donor is not None:
                 trial.donor = decision.donor
                 trial.exploits += 1

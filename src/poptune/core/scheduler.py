@@ -86,9 +86,13 @@ class Decision(Struct, frozen=True, kw_only=True):
     reason: str = ""
     seen: Mapping[str, float | None] = field(default_factory=dict)
     """The scores that the decision was based on."""
+    iteration: int | None = None
+    """The iteration that the trial stood at."""
     donor: TrialId | None = None
+    donor_config: Config | None = None
+    """What the loaded checkpoint was trained with, if ``config`` is new with it."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What a reader of the journal, or a later fold, needs beyond the rest."""
+    """What the scheduler's own fold needs beyond the rest; nobody else reads it."""
     forgives: bool = False
     """Whether the trial's failures so far count no longer, because it begins a new life."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any, TypeVar, get_type_hints
 
@@ -42,7 +43,8 @@ from poptune.journal.objects import Objects
 from poptune.types import TrialStatus
 
 _Made = TypeVar("_Made", bound=Struct)
-VERSION = 1
+_NEWEST = {"planned": 2}
+"""The version that records of a kind are written in, where it is not the first any more."""
 _KINDS: dict[str, type[Any]] = {
     "created": Created,
     "reported": Reported,
@@ -84,6 +86,11 @@ class Record:
     payload: bytes
 
 
+def newest(kind: str) -> int:
+    """Return the version that records of this kind are written in; all before it are read as well."""
+    return _NEWEST.get(kind, 1)
+
+
 def encode(events: Sequence[Event], objects: Objects) -> list[Record]:
     """Return events as records; values that are no JSON get a number in ``objects``.
 
@@ -105,7 +112,8 @@ def _trial_of_result(event: Event) -> str | None:
 
 def _encode(event: Event, objects: Objects) -> Record:
     payload = msgspec.json.encode(_pack(event, objects))
-    return Record(_KIND_OF[type(event)], VERSION, getattr(event, "trial", None), payload)
+    kind = _KIND_OF[type(event)]
+    return Record(kind, newest(kind), getattr(event, "trial", None), payload)
 
 
 def _encode_results(trial: str, results: list[Event], objects: Objects) -> Record:
@@ -116,7 +124,7 @@ def _encode_results(trial: str, results: list[Event], objects: Objects) -> Recor
         payload = b"null"
     if b"null" in payload or b'"$' in payload:  # a number that is not finite, or a key that we use ourselves
         payload = msgspec.json.encode(_pack(value, objects))
-    return Record(kind, VERSION, trial, payload)
+    return Record(kind, newest(kind), trial, payload)
 
 
 def decode(record: Record, objects: Objects) -> Sequence[Event]:
@@ -125,16 +133,17 @@ def decode(record: Record, objects: Objects) -> Sequence[Event]:
     Raises:
         JournalError: The record is of a newer version, of an unknown kind, or malformed.
     """
-    is_newer = not isinstance(record.version, int) or record.version > VERSION
+    is_newer = not isinstance(record.version, int) or record.version > newest(record.kind)
     if is_newer or record.kind not in _BUILD:
         raise JournalError(
             f"The journal holds a record {record.kind!r} of version {record.version}, but this poptune reads "
-            f"versions up to {VERSION}: open it with the poptune that wrote it, or a newer one"
+            f"versions up to {newest(record.kind)}: open it with the poptune that wrote it, or a newer one"
         )
+    build = _BEFORE.get((record.kind, record.version), _BUILD[record.kind])
     try:
         if record.kind in _PLAIN and b'"$' not in record.payload:
             return _PLAIN[record.kind](record.payload)
-        return _BUILD[record.kind](_unpack(msgspec.json.decode(record.payload), objects))
+        return build(_unpack(msgspec.json.decode(record.payload), objects))
     except _MALFORMED as error:
         raise JournalError(f"The journal holds a malformed record {record.kind!r}: {error}") from error
 
@@ -157,7 +166,8 @@ def _pack(value: Any, objects: Objects) -> Any:
     if (plain := _plain(value)) is not value:
         return _pack(plain, objects)
     if kind in _STRUCTS:
-        return {name: _pack(getattr(value, name), objects) for name in kind.__struct_fields__}
+        fields = {name: _pack(getattr(value, name), objects) for name in kind.__struct_fields__}
+        return {"kind": _TAGS[kind], **fields} if kind in _TAGS else fields
     if isinstance(value, TrialStatus):
         return value.value
     return {"$object": objects.number(value), "text": _pack(repr(value)[:200], objects)}
@@ -220,12 +230,16 @@ _STRUCTS: frozenset[type[Any]] = frozenset(
 )
 
 
+_TAGS: dict[type[Any], str] = {Run: "run", End: "end", Keep: "keep", Load: "load"}
+"""How those are told apart of which one or another stands in a place."""
+
+
 _PARTS: dict[str, Any] = {**get_type_hints(Decision), "config": dict[Any, Any] | None}
 _DecisionParts = msgspec.defstruct(
     "_DecisionParts",
     [(name, hint | UnsetType, UNSET) for name, hint in _PARTS.items() if name not in {"next", "source"}],
 )
-"""The types of a decision's parts, those aside whose kind shows in what they hold."""
+"""The types of a decision's parts, those aside that are one kind or another."""
 
 
 class _Warnings(Struct, kw_only=True):
@@ -245,9 +259,9 @@ def _created(fields: dict[str, Any]) -> Created:
     return msgspec.structs.replace(_typed(Created, {**fields, "trials": ()}), trials=trials)
 
 
-def _planned(fields: dict[str, Any]) -> Planned:
+def _planned(fields: dict[str, Any], *, decided: Callable[[dict[str, Any]], Decision]) -> Planned:
     plan = fields.pop("plan")
-    decisions = tuple(_decision(decision) for decision in plan.pop("decisions"))
+    decisions = tuple(decided(decision) for decision in plan.pop("decisions"))
     warnings = _typed(_Warnings, plan).warnings
     return Planned(plan=Plan(decisions=decisions, warnings=warnings), **fields)
 
@@ -257,8 +271,34 @@ def _decision(fields: dict[str, Any]) -> Decision:
     msgspec.convert(fields, _DecisionParts)
     return Decision(
         **fields,
-        next=_typed(Run, following) if following else End(),
-        source=Load(_typed(CheckpointRef, source["checkpoint"])) if source else Keep(),
+        next=_NEXT[following.pop("kind")](following),
+        source=_SOURCES[source.pop("kind")](source),
+    )
+
+
+def _load(fields: dict[str, Any]) -> Load:
+    return Load(**{**fields, "checkpoint": _typed(CheckpointRef, fields["checkpoint"])})
+
+
+_NEXT: dict[str, Callable[[dict[str, Any]], Run | End]] = {
+    "run": partial(_typed, Run),
+    "end": partial(_typed, End),
+}
+_SOURCES: dict[str, Callable[[dict[str, Any]], Keep | Load]] = {"keep": partial(_typed, Keep), "load": _load}
+
+
+def _decision_1(fields: dict[str, Any]) -> Decision:
+    """Read a decision of version 1: kinds showed in what stood there, and readers took from its facts."""
+    following, source = fields.pop("next"), fields.pop("source")
+    facts = dict(fields.pop("facts"))
+    fields |= {name: facts.pop(name) for name in ("iteration", "donor_config") if name in facts}
+    fields["facts"] = facts
+    return _decision(
+        {
+            **fields,
+            "next": {"kind": "run" if following else "end", **following},
+            "source": {"kind": "load" if source else "keep", **source},
+        }
     )
 
 
@@ -278,7 +318,11 @@ _PLAIN: dict[str, Callable[[bytes], Sequence[Event]]] = {
 _BUILD: dict[str, Callable[[Any], Sequence[Event]]] = {
     **{kind: _single(_by_fields(event)) for kind, event in _KINDS.items()},
     "created": _single(_created),
-    "planned": _single(_planned),
+    "planned": _single(partial(_planned, decided=_decision)),
     _RESULTS: lambda results: [_typed(Reported, result) for result in results],
 }
+_BEFORE: dict[tuple[str, int], Callable[[Any], Sequence[Event]]] = {
+    ("planned", 1): _single(partial(_planned, decided=_decision_1)),
+}
+"""How records of earlier versions are read."""
 """How the events of each kind of record are made from what JSON holds."""

@@ -66,9 +66,9 @@ def perturbation_line(decision: Decision, population: Population) -> str:
         [
             population[decision.trial].spec.tag,
             population[decision.donor or decision.trial].spec.tag,
-            decision.facts.get("iteration"),
+            decision.iteration,
             decision.source.checkpoint.iteration,
-            decision.facts.get("donor_config"),
+            decision.donor_config,
             decision.config,
         ],
         default=_as_json,

@@ -110,7 +110,8 @@ def _copy(
 ) -> Iterable[tuple[TrialId, bytes]]:
     at = source.checkpoint.iteration
     donor = population[decision.donor or decision.trial].spec.tag
-    text = f"iteration {decision.facts.get('iteration', at)}: goes on from iteration {at} of {donor}, "
+    stood = at if decision.iteration is None else decision.iteration
+    text = f"iteration {stood}: goes on from iteration {at} of {donor}, "
     yield decision.trial, _forget_beyond(at, time_s)
     yield decision.trial, _event(time_s, at, text=f"{text}with {decision.config}")
 

@@ -310,8 +310,9 @@ class PopulationBasedTraining:
                 "donor": donor.last_score,
                 "checkpoint": donor.checkpoint.score,
             },
+            iteration=trial.iteration,
             donor=None if own else donor.id,
-            facts={"iteration": trial.iteration, "donor_config": donor.config},
+            donor_config=donor.config,
         )
 
 

@@ -129,7 +129,7 @@ class PopulationBasedTrainingReplay:
             next=self._run(trial.iteration),
             config=self.schedule(trial.iteration + 1),
             reason=f"the schedule changes at iteration {trial.iteration}",
-            facts={"iteration": trial.iteration},
+            iteration=trial.iteration,
         )
         return Plan(decisions=(decision,))
 

@@ -75,6 +75,8 @@ def plain(decision: Any, trials: Any) -> str:
         decision.reason,
         sorted(decision.seen.items()),
         decision.donor,
+        decision.iteration,
+        decision.donor_config,
         sorted(decision.facts.items()),
     )
     run, underscore, _ = trials[0].id.partition("_")

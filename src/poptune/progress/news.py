@@ -99,14 +99,14 @@ def _beginning(event: Created | Resumed, population: Population, facts: RunFacts
 def _exploit(decision: Decision, population: Population, facts: RunFacts) -> str:
     """``it 10  2 ← 0  0.412 → 0.903  lr 0.42 → 0.35``: recipient, donor, their scores, what was changed."""
     trial = population[decision.trial]
-    iteration = decision.facts.get("iteration", trial.iteration)
+    iteration = trial.iteration if decision.iteration is None else decision.iteration
     width = len(str(len(population.trials) - 1))
     who, scores = f"{trial.index:>{width}} explores", ""
     if decision.donor is not None:
         who = f"{trial.index:>{width}} ← {population[decision.donor].index:<{width}}"
         own, donors = (metric_text(decision.seen.get(whose), facts) or "?" for whose in ("own", "donor"))
         scores = f"{own} → {donors}"
-    changes = _changes(decision.facts.get("donor_config", {}), decision.config or {}, facts)
+    changes = _changes(decision.donor_config or {}, decision.config or {}, facts)
     return "  ".join(part for part in (f"it {iteration:>2}", who, scores, *changes) if part)
 
 

@@ -198,6 +198,14 @@ def climb_to_five(config):
         tune.report({"height": step * config["lr"]}, checkpoint=tune.Checkpoint.from_dict({"step": step}))
 
 
+def test_an_experiment_without_its_objects_is_read_and_says_why_it_cannot_go_on(tmp_path):
+    fit(tmp_path, stop=3, trials=2)
+    (tmp_path / "run" / "objects.pkl").unlink()
+    assert len(tune.ResultGrid.from_path(tmp_path / "run")) == 2
+    with pytest.raises(tune.JournalError, match=r"objects.pkl must hold .* it is not there.*can be read"):
+        tune.Tuner.restore(tmp_path / "run")
+
+
 def test_a_scheduler_of_another_kind_is_refused(tmp_path):
     fit(tmp_path, stop=3)
     with pytest.raises(tune.ConfigurationError, match="begun with, PopulationBasedTraining, got a Async"):

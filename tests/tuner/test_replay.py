@@ -190,7 +190,7 @@ def test_only_what_the_policy_has_itself_is_said_to_be_overridden(path_of_own, o
 @pytest.mark.parametrize(
     ("space", "named", "nested"),
     [
-        (None, "'activations.0'", "{'activations': ...}"),
+        (None, "'activations.0'", "{'activations': ..., 'model': {'net': ...}, 'weights': ...}"),
         (
             {"activations": [relu], "weights": np.ones(2)},
             r"'model.net' \(Net\(3\)\)",

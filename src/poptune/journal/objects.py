@@ -144,6 +144,12 @@ def _pickled(value: Any) -> bytes:
 def _errors_explained(path: Path) -> Iterator[None]:
     try:
         yield
+    except FileNotFoundError as error:
+        raise JournalError(
+            f"{path} must hold the experiment's trainable and scheduler, but it is not there: without it the "
+            "results can be read, ResultGrid.from_path(path), but not continued or verified; bring the file "
+            "back, or begin a new experiment"
+        ) from error
     except Exception as error:  # a pickle that was changed may raise anything
         raise JournalError(
             f"{path} must hold the experiment's trainable and scheduler, but cannot be opened "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -56,8 +57,8 @@ def report(metrics: Mapping[str, Any], *, checkpoint: Checkpoint | None = None) 
             ``state_dict()`` may change afterwards.
 
     Raises:
-        TrainableError: Called outside a trial; a value cannot be kept; the metric or the time attribute
-            that the scheduler reads is missing.
+        TrainableError: Called outside a trial, or in a child process of one; a value cannot be kept; the
+            metric or the time attribute that the scheduler reads is missing.
         CheckpointError: The checkpoint cannot be written.
 
     Example:
@@ -67,6 +68,12 @@ def report(metrics: Mapping[str, Any], *, checkpoint: Checkpoint | None = None) 
         ...         tune.report({"loss": config["lr"] / (step + 1)})
     """
     mine = _current or session("report()")
+    if mine.pid != os.getpid():
+        raise TrainableError(
+            f"report() works in the process that trains the trial, {mine.pid}, but a child of it, "
+            f"{os.getpid()}, has called it: hand the metrics to the trial's own process, for example by a "
+            "multiprocessing.Queue, and report them there"
+        )
     if mine.before_report is not None:
         mine.before_report(checkpoint)
     mine.report(metrics, checkpoint)

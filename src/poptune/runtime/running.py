@@ -6,6 +6,7 @@ import errno
 import gc
 import multiprocessing
 import os
+import reprlib
 import shutil
 import tempfile
 import threading
@@ -125,7 +126,13 @@ def is_of_the_disk(error: BaseException | None) -> bool:
 def _call_function(prepared: Prepared, session: Session) -> None:
     """The function form, and the steps form, which begins as one."""
     session.given = own_copy(session.config)
-    prepared.call(session.given)
+    returned = prepared.call(session.given)
+    if isinstance(returned, Mapping | float | int) and not isinstance(returned, bool):
+        session.doubt(
+            "returned",
+            f"{prepared.name} returned {reprlib.repr(returned)}, which nobody reads: give it to "
+            "tune.report({...}) before the function ends, or return nothing",
+        )
 
 
 def _train_object(prepared: Prepared, session: Session) -> None:

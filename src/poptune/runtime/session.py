@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -78,6 +79,7 @@ class Session:
 
     def __init__(self, channel: Channel, terms: Terms, assignment: Assignment, states: States) -> None:
         self.terms = terms
+        self.pid = os.getpid()
         self._channel = channel
         self._states = states
         self._in_place: InPlace | None = None
@@ -189,7 +191,7 @@ class Session:
         if self._unwinding is not None:
             self._leave_again()
         if self._stale is not None and (story := story_of(self.stale_hyperparameters())):
-            self._channel.send(Doubt(trial=self.assignment.trial, kind="stale", message=story))
+            self.doubt("stale", story)
         while (order := self._channel.poll()) is not None:
             self._obey(order)
         standing, assignment = self._standing, self.assignment
@@ -224,6 +226,10 @@ class Session:
         if waiting:
             self._wait()
         self._standing.begin_iteration()  # which is another's after an exploit in place
+
+    def doubt(self, kind: str, message: str) -> None:
+        """Have the user told, once of each kind."""
+        self._channel.send(Doubt(trial=self.assignment.trial, kind=kind, message=message))
 
     def _leave_again(self) -> NoReturn:
         """The code has caught the exception that was to end it: raise it once more, then give up."""

@@ -117,15 +117,26 @@ def _text(text: str) -> str:
 
 def _lacking(missing: Mapping[str, UnopenedObject]) -> ConfigurationError:
     shown = ", ".join(f"{path!r} ({value.text[:_SHOWN]})" for path, value in missing.items())
-    keys = next(iter(missing)).split(".")
-    nested = "..."
-    for key in reversed(list(takewhile(lambda key: not key.isdecimal(), keys))):
-        nested = f"{{{key!r}: {nested}}}"
+    nested: dict[str, Any] = {}
+    for path in missing:
+        inner = nested
+        first, *rest = path.split(".")
+        *above, last = first, *takewhile(lambda key: not key.isdecimal(), rest)
+        for key in above:
+            inner = inner.setdefault(key, {})
+        inner.setdefault(last, ...)
     return ConfigurationError(
         f"A replay needs the values of the policy themselves, but it only names {shown}: give them, "
-        f"Tuner(..., param_space={nested}); for one that changes on the way, tune.choice([...]) of all that "
-        "it becomes"
+        f"Tuner(..., param_space={_as_code(nested)}); for one that changes on the way, tune.choice([...]) of "
+        "all that it becomes"
     )
+
+
+def _as_code(space: Mapping[str, Any]) -> str:
+    inner = (
+        f"{key!r}: {_as_code(value) if isinstance(value, dict) else '...'}" for key, value in space.items()
+    )
+    return f"{{{', '.join(inner)}}}"
 
 
 def _unopened(value: Any, path: str) -> Iterator[tuple[str, UnopenedObject]]:

@@ -21,7 +21,16 @@ def trials(count: int, barrier: str | None = "round") -> list[Trial]:
 def after(barriers: Barriers, trial: Trial, *, arrived: bool = True) -> tuple[TrialId, ...]:
     trial.arrived = arrived
     barriers.update(trial)
-    return barriers.pop_open()
+    opened = barriers.first_open()
+    return opened[1] if opened else ()
+
+
+def test_an_open_barrier_is_named() -> None:
+    barriers, (a, b) = Barriers(), trials(2, barrier="round 7")
+    assert after(barriers, a, arrived=True) == ("t0",)
+    assert barriers.first_open() == ("round 7", ("t0",))
+    assert after(barriers, b, arrived=False) == ()
+    assert barriers.first_open() is None
 
 
 def test_a_barrier_opens_when_the_last_has_arrived_and_names_all_by_index() -> None:

@@ -434,6 +434,37 @@ def test_a_config_that_stays_is_not_sent() -> None:
     assert drive.train(0, 2).commands == [proceed(0, until=4)]
 
 
+class Asked(PopulationBasedTraining):
+    """Keeps what it was asked."""
+
+    def decide(self, state, population, ready, random):
+        asked.append((ready.cause, ready.trials, ready.barrier))
+        return super().decide(state, population, ready, random)
+
+
+asked: list[tuple[str, tuple[str, ...], str | None]] = []
+
+
+@pytest.mark.parametrize("synch", [True, False])
+def test_a_scheduler_is_told_the_barrier_at_which_those_have_met_that_await_it(synch: bool) -> None:
+    asked.clear()
+    mutations = {"lr": [0.0, 1.0]}
+    scheduler = Asked(
+        time_attr="training_iteration",
+        metric="score",
+        mode="max",
+        perturbation_interval=2,
+        hyperparam_mutations=mutations,
+        synch=synch,
+    )
+    drive = Driver(2, scheduler)
+    drive.train(0, 2)
+    drive.train(1, 2, score=1.0)
+    met = [("milestone", (T[0], T[1]), "perturbation")]
+    alone = [("milestone", (trial,), None) for trial in (T[0], T[1])]
+    assert asked == [("start", (T[0], T[1]), None), *(met if synch else alone)]
+
+
 def test_code_that_declines_a_config_is_entered_anew_from_its_newest_state() -> None:
     drive = Driver(1, Drifting())
     drive.workers.takes_configs = False

@@ -49,9 +49,9 @@ class Barriers:
         if not barrier.bound:
             del self._barriers[name]
 
-    def pop_open(self) -> tuple[TrialId, ...]:
-        """Return the members, by index, of a barrier at which all have arrived; empty if there is none."""
-        for barrier in self._barriers.values():
+    def first_open(self) -> tuple[str, tuple[TrialId, ...]] | None:
+        """Return name and members, by index, of a barrier at which all have arrived, if there is one."""
+        for name, barrier in self._barriers.items():
             if barrier.is_open:
-                return tuple(sorted(barrier.arrived, key=barrier.arrived.__getitem__))
-        return ()
+                return name, tuple(sorted(barrier.arrived, key=barrier.arrived.__getitem__))
+        return None

@@ -359,8 +359,9 @@ class Experiment:
             self._step.commands.append(Warn(message=message))
 
     def _open_barriers(self) -> None:
-        while members := self._barriers.pop_open():
-            self._decide(Ready(cause="milestone", trials=members))
+        while opened := self._barriers.first_open():
+            barrier, members = opened
+            self._decide(Ready(cause="milestone", trials=members, barrier=barrier))
 
     def _queue(self, trial: Trial) -> None:
         """Give up the slot and, unless the trial waits at a barrier, stand in line for the next."""

@@ -111,6 +111,8 @@ class Ready(Struct, frozen=True, kw_only=True):
     cause: Literal["start", "milestone", "exhausted"]
     """*exhausted*: the trial has failed too often; it may copy another, or end."""
     trials: tuple[TrialId, ...]
+    barrier: str | None = None
+    """The barrier that they have met at, if they were bound for one."""
 
 
 class Needs(Struct, frozen=True, kw_only=True):

@@ -434,6 +434,37 @@ def test_a_config_that_stays_is_not_sent() -> None:
     assert drive.train(0, 2).commands == [proceed(0, until=4)]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Archivist(FIFOScheduler):
+    """Pins what a trial has saved at 2, goes back to it at 4, and lets go of it then."""
+
+    def decide(self, state, population, ready, random):
+        trial = population[ready.trials[0]]
+        further = Decision(trial=trial.id, next=Run(until=trial.age + 2))
+        if trial.age == 2 and not population.pinned:
+            return Plan(decisions=(further,), pin=(trial.saved[-1].id,))
+        if trial.age == 4 and population.pinned:
+            (first,) = [ref for ref in trial.saved if ref.id in population.pinned]
+            back = replace(further, source=Load(first), next=Run(until=3.0))
+            return Plan(decisions=(back,), unpin=(first.id,))
+        return Plan(decisions=(further,))
+
+
+def test_what_a_scheduler_has_pinned_outlives_retention_until_it_lets_go() -> None:
+    drive = Driver(1, Archivist(), retention=Retention(num_to_keep=1))
+    drive.train(0, 2)
+    pinned = drive[0].checkpoint
+    drive.train(0, 1)
+    assert [ref.number for ref in drive[0].saved] == [2, 3], "the first is pinned, the other the newest"
+    step = drive.train(0, 1)
+    (entered,) = [command for command in step.commands if isinstance(command, Start)]
+    assert entered.checkpoint == pinned
+    drive.train(0, 1)
+    assert [ref.number for ref in drive[0].saved] == [5], "what is unpinned goes when nobody stands on it"
+    drive.resume()
+    assert drive.experiment.population.pinned == set()
+
+
 class Asked(PopulationBasedTraining):
     """Keeps what it was asked."""
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from poptune.core.events import Forgotten, Left, Reported
+from poptune.core.events import Forgotten, Left, Planned, Reported
 from poptune.core.population import Population
 from poptune.core.scheduler import CheckpointRef, Decision, End, Load, Plan, Ready, Run
 from poptune.core.soundness import problem
@@ -112,3 +112,12 @@ def test_what_lies_ahead_is_reckoned_from_the_state_that_is_loaded(population: P
     first = Load(population[A].saved[0])
     assert problem(plan(decision(source=first, next=Run(until=2.0))), population) == ""
     assert "stands at 1, so" in problem(plan(decision(source=first, next=Run(until=1.0))), population)
+
+
+def test_what_is_pinned_must_be_kept_and_what_is_unpinned_must_be_pinned(population: Population) -> None:
+    name = newest(population).id
+    assert problem(Plan(decisions=(), pin=(name,)), population) == ""
+    assert "is to be pinned, but is not" in problem(Plan(decisions=(), pin=("x/checkpoint_1",)), population)
+    assert "was not pinned" in problem(Plan(decisions=(), unpin=(name,)), population)
+    population.apply(Planned(plan=Plan(decisions=(), pin=(name,))))
+    assert problem(Plan(decisions=(), unpin=(name,)), population) == ""

@@ -166,10 +166,14 @@ def test_a_whole_file_is_opened_without_being_written(path: Path) -> None:
     assert path.stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no pickle", pickle.dumps("x")[:-2]])
+def test_a_file_that_is_gone_is_an_error_that_says_what_still_can_be_done(path: Path) -> None:
+    with pytest.raises(JournalError, match="but it is not there: without it the results can be read"):
+        ObjectTable.open(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no pickle", pickle.dumps("x")[:-2]])
 def test_a_file_without_a_definition_is_an_error_that_says_what_to_do(path: Path, content) -> None:
-    if content is not None:
-        path.write_bytes(content)
+    path.write_bytes(content)
     with pytest.raises(JournalError, match="must hold the experiment's trainable .* restore with the code"):
         ObjectTable.open(path)
 

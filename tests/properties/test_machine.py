@@ -72,6 +72,30 @@ class Restless(PopulationBasedTraining):
         return replace(decision, config={**population[decision.trial].config, "lr": float(lr)})
 
 
+class Historian(PopulationBasedTraining):
+    """Pins some of the checkpoints that there are, lets go of some, and has trials go back to others."""
+
+    def decide(self, state, population, ready, random):
+        plan = super().decide(state, population, ready, random)
+        kept = [ref for trial in population.trials for ref in trial.saved]
+        if not kept or ready.cause != "milestone":
+            return plan
+        draw = random("history", ready.trials[0])
+        pinned = sorted(population.pinned)
+        return replace(
+            plan,
+            decisions=tuple(self._back(decision, kept, draw) for decision in plan.decisions),
+            pin=(kept[draw.integers(len(kept))].id,),
+            unpin=tuple(name for name in pinned if draw.random() < 0.3),
+        )
+
+    def _back(self, decision, kept, draw):
+        ref = kept[draw.integers(len(kept))]
+        if draw.random() < 0.6 or not isinstance(decision.next, Run):
+            return decision
+        return replace(decision, source=Load(ref), next=self._run(ref.age), donor=None, donor_config=None)
+
+
 @dataclass
 class Stored:
     """A store of which only the damage is known; it is its own checkpoint, too."""
@@ -100,7 +124,7 @@ class PopulationUnderFire(RuleBasedStateMachine):
         rebirth=st.booleans(),
         keep=st.sampled_from([None, 1, 1, 2]),
         seed=st.integers(0, 3),
-        kind=st.sampled_from([PopulationBasedTraining, PopulationBasedTraining, Restless]),
+        kind=st.sampled_from([PopulationBasedTraining, PopulationBasedTraining, Restless, Historian]),
         takes_configs=st.booleans(),
     )
     def begin(
@@ -202,7 +226,7 @@ class PopulationUnderFire(RuleBasedStateMachine):
             key = (trial.id, trial.decisions)
             assert key not in self.decided, "a milestone was decided twice"
             self.decided.add(key)
-            if isinstance(decision.source, Load):
+            if decision.donor is not None:
                 assert decision.donor != trial.id
                 seen = decision.seen["donor"]
                 assert math.isfinite(seen), "a score that is not finite donated"
@@ -314,9 +338,18 @@ class PopulationUnderFire(RuleBasedStateMachine):
                     assert trial.checkpoint.id in self.workers.saved
 
     @invariant()
+    def what_is_pinned_exists_unless_it_was_damaged(self):
+        if hasattr(self, "experiment"):
+            population = self.experiment.population
+            lost = population.pinned - {ref.id for trial in population.trials for ref in trial.saved}
+            assert all(name in self.workers.saved for name in population.pinned - lost)
+            assert not lost or self.workers.damaged
+
+    @invariant()
     def retention_is_bounded(self):
         if hasattr(self, "experiment") and self.settings.retention.num_to_keep is not None:
-            pinned = {t.checkpoint.id for t in self.experiment.population.trials if t.checkpoint}
+            population = self.experiment.population
+            pinned = {t.checkpoint.id for t in population.trials if t.checkpoint} | population.pinned
             for trial in self.experiment.population.trials:
                 kept = [ref for ref in trial.saved if ref.id not in pinned]
                 assert len(kept) <= self.settings.retention.num_to_keep

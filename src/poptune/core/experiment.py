@@ -142,6 +142,7 @@ class Experiment:
                 self.state = self.scheduler.fold(self.state, event, self.population)
                 for decision in plan.decisions:
                     self._settle(self.population[decision.trial])
+                self._keeping.let_go(plan.unpin)
             case _:
                 pass
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 from poptune.core.population import Population, Trial
 from poptune.core.retention import Retention
@@ -51,19 +52,23 @@ class Keeping:
         value = value_at(trial.metrics, attribute) if attribute else None
         return float(value) if isinstance(value, int | float) else None
 
-    def is_pinned(self, checkpoint: CheckpointId) -> bool:
-        """Whether some trial stands on this checkpoint."""
-        return self._pins[checkpoint] > 0
+    def let_go(self, unpinned: Iterable[CheckpointId]) -> None:
+        """Look again at the trials whose checkpoints no scheduler keeps any more."""
+        self._touched.update(TrialId(checkpoint.rpartition("/")[0]) for checkpoint in unpinned)
 
     def superfluous(self, population: Population) -> list[CheckpointRef]:
         """Return what may go, of the trials whose checkpoints were touched since this was last asked."""
         if not self._touched:
             return []
+
+        def is_needed(checkpoint: CheckpointId) -> bool:
+            return self._pins[checkpoint] > 0 or checkpoint in population.pinned
+
         gone = [
             ref
             for owner in sorted(self._touched)
             for ref in self._retention.superfluous(
-                population[owner].saved, self.is_pinned, lambda ref: self._values.get(ref.id)
+                population[owner].saved, is_needed, lambda ref: self._values.get(ref.id)
             )
         ]
         self._touched.clear()

@@ -72,6 +72,11 @@ class TrialView(Protocol):
         ...
 
     @property
+    def saved(self) -> Sequence[CheckpointRef]:
+        """Its own checkpoints that are kept, oldest first."""
+        ...
+
+    @property
     def exploits(self) -> int:
         """How often the trial has copied another."""
         ...
@@ -148,6 +153,8 @@ class Population:
         self._metric: str | None = None
         self._trials: list[Trial] = []
         self._by_id: dict[TrialId, Trial] = {}
+        self.pinned: set[CheckpointId] = set()
+        """Checkpoints that a scheduler keeps for later plans."""
 
     @property
     def trials(self) -> Sequence[Trial]:
@@ -167,6 +174,7 @@ class Population:
             case Planned(plan=plan):
                 for decision in plan.decisions:
                     self._decide(decision)
+                self.pinned = (self.pinned | set(plan.pin)) - set(plan.unpin)
             case Created():
                 self._create(event)
             case Failed():

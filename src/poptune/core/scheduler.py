@@ -6,6 +6,7 @@ Barriers, slots, pins, retries and restarts are the machine's business and are w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 
 from msgspec import Struct, field
@@ -103,6 +104,10 @@ class Plan(Struct, frozen=True, kw_only=True):
     decisions: tuple[Decision, ...]
     warnings: tuple[str, ...] = ()
     """Told to the user once each."""
+    pin: tuple[CheckpointId, ...] = ()
+    """Checkpoints that are kept from now on, whatever retention says, so that a later plan may load them."""
+    unpin: tuple[CheckpointId, ...] = ()
+    """Checkpoints that were pinned, and that retention may give up again."""
 
 
 class Ready(Struct, frozen=True, kw_only=True):
@@ -135,6 +140,11 @@ class PopulationView(Protocol):
     @property
     def trials(self) -> Sequence[TrialView]:
         """All trials, by index."""
+        ...
+
+    @property
+    def pinned(self) -> AbstractSet[CheckpointId]:
+        """The checkpoints that earlier plans have pinned."""
         ...
 
     def __getitem__(self, trial: TrialId, /) -> TrialView: ...

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from poptune.core.population import Population
 from poptune.core.scheduler import CheckpointRef, Decision, Load, Plan, Ready, Run
-from poptune.types import TrialId
+from poptune.types import CheckpointId, TrialId
 
 
 def problem(plan: Plan, population: Population, ready: Ready | None = None) -> str:
@@ -36,6 +36,12 @@ def _problems(plan: Plan, population: Population, ready: Ready | None) -> Iterat
         yield f"each ready trial must be answered once: ready are {expected}, answered are {answered}"
     for decision in plan.decisions:
         yield from _problems_of_decision(decision, population)
+    for checkpoint in plan.pin:
+        if not _is_there(checkpoint, population):
+            yield f"checkpoint {checkpoint!r} is to be pinned, but is not among those that are kept"
+    for checkpoint in plan.unpin:
+        if checkpoint not in population.pinned:
+            yield f"checkpoint {checkpoint!r} is to be unpinned, but was not pinned"
 
 
 def _problems_of_decision(decision: Decision, population: Population) -> Iterator[str]:
@@ -61,6 +67,11 @@ def _problems_of_run(run: Run, trial: TrialId, age: float) -> Iterator[str]:
         yield f"trial {trial!r} stands at {age:g}, so it cannot train until {run.until:g}: it must lie ahead"
     if run.barrier is not None and run.until is None:
         yield f"trial {trial!r} would never come to the barrier {run.barrier!r}: it must have an until"
+
+
+def _is_there(checkpoint: CheckpointId, population: Population) -> bool:
+    owner = TrialId(checkpoint.rpartition("/")[0])
+    return owner in population and any(ref.id == checkpoint for ref in population[owner].saved)
 
 
 def _is_kept(checkpoint: CheckpointRef, population: Population) -> bool:

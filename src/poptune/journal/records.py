@@ -40,7 +40,7 @@ from poptune.core.events import (
 from poptune.core.scheduler import CheckpointRef, Decision, End, Keep, Load, Plan, Run
 from poptune.errors import JournalError
 from poptune.journal.objects import Objects
-from poptune.types import TrialStatus
+from poptune.types import CheckpointId, TrialStatus
 
 _Made = TypeVar("_Made", bound=Struct)
 _NEWEST = {"planned": 2}
@@ -242,10 +242,12 @@ _DecisionParts = msgspec.defstruct(
 """The types of a decision's parts, those aside that are one kind or another."""
 
 
-class _Warnings(Struct, kw_only=True):
+class _PlanParts(Struct, kw_only=True):
     """What is left of a plan without its decisions."""
 
     warnings: tuple[str, ...]
+    pin: tuple[CheckpointId, ...] = ()
+    unpin: tuple[CheckpointId, ...] = ()
 
 
 def _typed(kind: type[_Made], fields: Any) -> _Made:
@@ -262,8 +264,9 @@ def _created(fields: dict[str, Any]) -> Created:
 def _planned(fields: dict[str, Any], *, decided: Callable[[dict[str, Any]], Decision]) -> Planned:
     plan = fields.pop("plan")
     decisions = tuple(decided(decision) for decision in plan.pop("decisions"))
-    warnings = _typed(_Warnings, plan).warnings
-    return Planned(plan=Plan(decisions=decisions, warnings=warnings), **fields)
+    parts = _typed(_PlanParts, plan)
+    whole = Plan(decisions=decisions, warnings=parts.warnings, pin=parts.pin, unpin=parts.unpin)
+    return Planned(plan=whole, **fields)
 
 
 def _decision(fields: dict[str, Any]) -> Decision:

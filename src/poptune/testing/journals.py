@@ -156,6 +156,8 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
             Plan,
             decisions=st.lists(_DECISIONS, max_size=3).map(tuple),
             warnings=st.lists(_TEXTS, max_size=2).map(tuple),
+            pin=st.lists(_TEXTS, max_size=2).map(tuple),
+            unpin=st.lists(_TEXTS, max_size=2).map(tuple),
         ),
     ),
     _build(Restarted, trial=_TRIALS, cause=_TEXTS),

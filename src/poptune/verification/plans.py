@@ -29,8 +29,10 @@ def differences(event: int, journaled: Plan, settled: Plan) -> Iterator[Differen
             again = ours[trial][part]
             if _compared(value) != _compared(again):
                 yield Difference(event, trial, part, _shown(value), _shown(again))
-    if journaled.warnings != settled.warnings:
-        yield Difference(event, None, "warnings", journaled.warnings, settled.warnings)
+    for part in ("warnings", "pin", "unpin"):
+        mine, again = getattr(journaled, part), getattr(settled, part)
+        if mine != again:
+            yield Difference(event, None, part, mine, again)
 
 
 def _by_trial(plan: Plan, table: ObjectTable) -> dict[TrialId, dict[str, Any]]:

@@ -15,9 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from scenarios import SWEEPS
 from tables import table, update_page
 
-from poptune.core.experiment import Experiment, Settings
+from poptune.core.experiment import Experiment
 from poptune.core.retention import Retention
 from poptune.core.retries import Retries
+from poptune.core.settings import Settings
 from poptune.schedulers import PopulationBasedTraining
 from poptune.search_space import loguniform
 from poptune.simulation import Cluster, created

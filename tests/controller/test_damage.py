@@ -4,7 +4,8 @@ import pytest
 
 from poptune.checkpoints import Checkpoint, DirectoryStore
 from poptune.controller.damage import damaged_checkpoints
-from poptune.core.experiment import Experiment, Settings
+from poptune.core.experiment import Experiment
+from poptune.core.settings import Settings
 from poptune.errors import CheckpointError
 from poptune.schedulers import FIFOScheduler
 from poptune.simulation import SimulatedWorkers, created

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from poptune.core.events import Planned, Restarted, Resumed
-from poptune.core.experiment import Experiment, Settings
+from poptune.core.experiment import Experiment
 from poptune.core.retention import Retention
 from poptune.core.scheduler import Load
+from poptune.core.settings import Settings
 from poptune.journal import MemoryJournal, valid_results
 from poptune.schedulers import FIFOScheduler, PopulationBasedTraining
 from poptune.simulation import SimulatedWorkers, created

@@ -26,11 +26,12 @@ from poptune.core.events import (
     Returned,
     SlotsChanged,
 )
-from poptune.core.experiment import Experiment, Settings, Step
+from poptune.core.experiment import Experiment, Step
 from poptune.core.population import Trial
 from poptune.core.retention import Retention
 from poptune.core.retries import Retries
 from poptune.core.scheduler import Decision, End, Keep, Load, Plan, Run, Scheduler
+from poptune.core.settings import Settings
 from poptune.errors import InternalError, SchedulerError
 from poptune.schedulers import FIFOScheduler, PopulationBasedTraining
 from poptune.simulation import SimulatedWorkers, created

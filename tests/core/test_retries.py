@@ -9,9 +9,10 @@ import pytest
 
 from poptune.core.commands import Start
 from poptune.core.events import Failed, Left, Planned, Ticked
-from poptune.core.experiment import Experiment, Settings, Step
+from poptune.core.experiment import Experiment, Step
 from poptune.core.population import Trial
 from poptune.core.retries import Retries
+from poptune.core.settings import Settings
 from poptune.schedulers import FIFOScheduler, PopulationBasedTraining
 from poptune.search_space import uniform
 from poptune.simulation import SimulatedWorkers, created

@@ -10,8 +10,9 @@ import pytest
 
 import poptune as tune
 from poptune.core.events import Planned
-from poptune.core.experiment import Experiment, Settings
+from poptune.core.experiment import Experiment
 from poptune.core.scheduler import Decision, Load
+from poptune.core.settings import Settings
 from poptune.loggers import PerturbationLogger
 from poptune.schedulers import KeepOwn, PopulationBasedTraining
 from poptune.simulation import SimulatedWorkers

@@ -7,9 +7,10 @@ import pytest
 
 from poptune.core.commands import Proceed, Start
 from poptune.core.events import Created, Event, Failed, Input, Reported, TrialSpec
-from poptune.core.experiment import Experiment, Settings
+from poptune.core.experiment import Experiment
 from poptune.core.population import Trial
 from poptune.core.retries import Retries
+from poptune.core.settings import Settings
 from poptune.progress import RunFacts
 from poptune.schedulers import FIFOScheduler, PopulationBasedTraining
 from poptune.types import TrialId

@@ -63,7 +63,8 @@ def test_a_real_kernel_shows_one_table_and_updates_it() -> None:
     nbformat = pytest.importorskip("nbformat")
     code = """
 from poptune.core.events import Created, TrialSpec
-from poptune.core.experiment import Experiment, Settings
+from poptune.core.experiment import Experiment
+from poptune.core.settings import Settings
 from poptune.progress import RunFacts, watch
 from poptune.schedulers import FIFOScheduler
 experiment = Experiment(FIFOScheduler(), Settings(slots=1))

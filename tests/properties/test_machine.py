@@ -21,11 +21,12 @@ from poptune.core.events import (
     Resumed,
     SlotsChanged,
 )
-from poptune.core.experiment import Experiment, Settings
+from poptune.core.experiment import Experiment
 from poptune.core.retention import Retention
 from poptune.core.retries import Retries
 from poptune.core.revival import to_revive
 from poptune.core.scheduler import Keep, Load, Plan, Run
+from poptune.core.settings import Settings
 from poptune.errors import CorruptCheckpointError
 from poptune.journal import MemoryJournal, valid_results
 from poptune.schedulers import PopulationBasedTraining

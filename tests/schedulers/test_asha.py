@@ -3,8 +3,9 @@ import math
 import pytest
 
 from poptune.core.events import Planned
-from poptune.core.experiment import Experiment, Settings
+from poptune.core.experiment import Experiment
 from poptune.core.scheduler import End
+from poptune.core.settings import Settings
 from poptune.errors import ConfigurationError
 from poptune.schedulers import ASHAScheduler, AsyncHyperBandScheduler
 from poptune.simulation import World, created

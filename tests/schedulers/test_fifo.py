@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from poptune.core.experiment import Experiment, Settings
+from poptune.core.experiment import Experiment
 from poptune.core.scheduler import Decision, Needs, Plan, Ready, Run
+from poptune.core.settings import Settings
 from poptune.errors import ConfigurationError
 from poptune.schedulers import FIFOScheduler
 from poptune.simulation import World, created

@@ -1,6 +1,7 @@
 import pytest
 
-from poptune.core.experiment import Experiment, Settings
+from poptune.core.experiment import Experiment
+from poptune.core.settings import Settings
 from poptune.errors import ConfigurationError
 from poptune.schedulers import MedianStoppingRule
 from poptune.simulation import World, created

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 
 import poptune as tune
 from poptune.core.events import Planned
-from poptune.core.experiment import Experiment, Settings
+from poptune.core.experiment import Experiment
 from poptune.core.scheduler import Decision, Keep, Load, Run
+from poptune.core.settings import Settings
 from poptune.errors import ConfigurationError
 from poptune.schedulers import KeepOwn, PopulationBasedTraining
 from poptune.schedulers.pbt import NO_CHECKPOINT, STALE_CHECKPOINT

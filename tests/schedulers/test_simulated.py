@@ -11,10 +11,11 @@ import pytest
 
 import poptune as tune
 from poptune.core.events import Planned, Reported
-from poptune.core.experiment import Experiment, Settings
+from poptune.core.experiment import Experiment
 from poptune.core.population import Population
 from poptune.core.retention import Retention
 from poptune.core.scheduler import Decision, Load
+from poptune.core.settings import Settings
 from poptune.journal import MemoryJournal
 from poptune.schedulers import PopulationBasedTraining
 from poptune.simulation import World, created

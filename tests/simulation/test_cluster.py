@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from poptune.core.experiment import Experiment, Settings
+from poptune.core.experiment import Experiment
 from poptune.core.retention import Retention
 from poptune.core.retries import Retries
+from poptune.core.settings import Settings
 from poptune.schedulers import PopulationBasedTraining
 from poptune.search_space import uniform
 from poptune.simulation import Cluster, ClusterSpec, created

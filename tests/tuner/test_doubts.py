@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 
 import poptune as tune
-from poptune.core.experiment import Experiment, Settings
+from poptune.core.experiment import Experiment
+from poptune.core.settings import Settings
 from poptune.schedulers import FIFOScheduler, Perturb, PopulationBasedTraining
 from poptune.simulation import World, created
 from poptune.tuner.doubts import doubts, never_at_a_milestone

@@ -18,10 +18,11 @@ from poptune.core.events import (
     SlotsChanged,
     Ticked,
 )
-from poptune.core.experiment import Experiment, Settings
+from poptune.core.experiment import Experiment
 from poptune.core.retention import Retention
 from poptune.core.retries import Retries
 from poptune.core.scheduler import Load
+from poptune.core.settings import Settings
 from poptune.journal import MemoryJournal
 from poptune.schedulers import (
     ASHAScheduler,

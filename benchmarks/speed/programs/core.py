@@ -11,7 +11,8 @@ from spread_of_calls import percentiles
 
 from poptune.core.commands import Proceed, Start
 from poptune.core.events import Planned
-from poptune.core.experiment import Experiment, Settings
+from poptune.core.experiment import Experiment
+from poptune.core.settings import Settings
 from poptune.schedulers import PopulationBasedTraining
 from poptune.search_space import uniform
 from poptune.simulation import SimulatedWorkers, created

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from poptune.core.population import Trial
 from poptune.core.scheduler import CheckpointRef
 from poptune.types import Config, TrialId
 
@@ -56,3 +57,27 @@ class Warn(Struct, frozen=True, kw_only=True):
 
 
 Command = Start | Proceed | Release | Delete | Warn
+
+
+def starting(trial: Trial, *, resident: bool) -> Start:
+    """Return the command that has a trial's code entered, from where the trial stands."""
+    return Start(
+        trial=trial.id,
+        incarnation=trial.incarnation,
+        config=trial.config,
+        checkpoint=trial.checkpoint,
+        donor_config=trial.donor_config,
+        until=trial.run.until,
+        next_save=trial.saves + 1,
+        resident=resident,
+    )
+
+
+def proceeding(trial: Trial, *, with_config: bool) -> Proceed:
+    """Return the command that lets a trial go on, with its config if the code does not know that yet."""
+    return Proceed(
+        trial=trial.id,
+        incarnation=trial.incarnation,
+        until=trial.run.until,
+        config=trial.config if with_config else None,
+    )

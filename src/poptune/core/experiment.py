@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from poptune.core.advice import CROWDED, DAMAGED, STALE_RESTART
 from poptune.core.barriers import Barriers
-from poptune.core.commands import Command, Delete, Proceed, Release, Start, Warn
+from poptune.core.commands import Command, Delete, Release, Warn, proceeding, starting
 from poptune.core.events import (
     Completed,
     Created,
@@ -36,9 +37,8 @@ from poptune.core.failures import Failures
 from poptune.core.keeping import Keeping
 from poptune.core.population import Population, Trial
 from poptune.core.random import derived_generator
-from poptune.core.retention import Retention
-from poptune.core.retries import Retries
 from poptune.core.scheduler import Decision, End, Keep, Load, Plan, Ready, Scheduler
+from poptune.core.settings import Settings
 from poptune.core.slots import Slots
 from poptune.core.soundness import problem
 from poptune.equality import same
@@ -46,28 +46,6 @@ from poptune.errors import InternalError, SchedulerError
 from poptune.types import TrialId, TrialStatus
 
 _FROM_A_TRIAL = (Reported, Returned, Failed, Declined)
-STALE_RESTART = (
-    "A trial's hyperparameters have changed, but its training code can only take them by being entered anew, "
-    "and goes back for that to an older checkpoint, or to its beginning if it has saved none. Save one at "
-    "every milestone, use the steps form (a loop over `tune.steps`), or define `reset_config` in a Trainable."
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What the machine must know beside the events; may differ from one session to the next.
-
-    Args:
-        slots: How many trials may run at once.
-        max_residents: How many trials may be held in memory, at least ``slots``; ``None`` sets no limit.
-        retries: What becomes of trials that fail.
-        retention: Which checkpoints are given up.
-    """
-
-    slots: int
-    max_residents: int | None = None
-    retries: Retries = field(default_factory=Retries)
-    retention: Retention = field(default_factory=Retention)
 
 
 @dataclass(slots=True)
@@ -278,11 +256,7 @@ class Experiment:
                     self._queue(other)
 
     def _warn_of_damage(self, checkpoint: str) -> None:
-        self.warn(
-            f"Checkpoint {checkpoint} is damaged: its files are not there, or not those that were written. "
-            "The trials that would go back to it go back further: to the newest checkpoint of their own, or "
-            "to the beginning if they have none. Keep several with CheckpointConfig(num_to_keep=...)"
-        )
+        self.warn(DAMAGED.format(checkpoint=checkpoint))
 
     def _wake(self, now_s: float) -> None:
         for trial_id in self._failures.pop_rested(now_s):
@@ -385,31 +359,12 @@ class Experiment:
         if resident and not self._slots.has_pending(trial.id):
             self._proceed(trial)
         else:
-            self._step.commands.append(self._start(trial, resident=resident))
+            self._step.commands.append(starting(trial, resident=resident))
         self._slots.settle(trial.id)
         self._show(trial)
 
     def _proceed(self, trial: Trial) -> None:
-        self._step.commands.append(
-            Proceed(
-                trial=trial.id,
-                incarnation=trial.incarnation,
-                until=trial.run.until,
-                config=trial.config if self._slots.is_unaware(trial.id) else None,
-            )
-        )
-
-    def _start(self, trial: Trial, *, resident: bool) -> Start:
-        return Start(
-            trial=trial.id,
-            incarnation=trial.incarnation,
-            config=trial.config,
-            checkpoint=trial.checkpoint,
-            donor_config=trial.donor_config,
-            until=trial.run.until,
-            next_save=trial.saves + 1,
-            resident=resident,
-        )
+        self._step.commands.append(proceeding(trial, with_config=self._slots.is_unaware(trial.id)))
 
     def _make_room(self, wanted: int) -> None:
         """Evict suspended trials, the longest-waiting first, until ``wanted`` more fit into memory."""
@@ -422,10 +377,7 @@ class Experiment:
                 self._evict(trial)
                 excess -= 1
         if excess > 0 and wanted:
-            self.warn(
-                f"More than {self._max_residents} trials are held in memory, because those that wait have "
-                "no checkpoint to go back to. Save one with each `report(..., checkpoint=...)`."
-            )
+            self.warn(CROWDED.format(limit=self._max_residents))
 
     def _evict(self, trial: Trial) -> None:
         self._slots.forget(trial.id)

@@ -12,13 +12,13 @@ from typing import Any
 from poptune.arguments import nearest
 from poptune.callbacks import needs_lockstep
 from poptune.copies import copied
-from poptune.core.experiment import Settings
 from poptune.core.policy_log import read_policy
 from poptune.core.random import derived_generator
 from poptune.core.retention import Retention
 from poptune.core.retries import Retries
 from poptune.core.schedule import Schedule
 from poptune.core.scheduler import Scheduler
+from poptune.core.settings import Settings
 from poptune.errors import ConfigurationError, StorageError
 from poptune.executors import Executor, InlineExecutor, ProcessExecutor, RayExecutor
 from poptune.executors.shipping import ship, ship_config

@@ -32,8 +32,9 @@ from poptune.core.events import (
     SlotsChanged,
     TrialSpec,
 )
-from poptune.core.experiment import Experiment, Settings
+from poptune.core.experiment import Experiment
 from poptune.core.scheduler import Needs, Plan, PopulationView, Random, Ready, Scheduler
+from poptune.core.settings import Settings
 from poptune.errors import InternalError, SchedulerError
 from poptune.types import Mode, TrialId
 from poptune.verification.plans import differences

@@ -13,8 +13,9 @@ from typing import Any
 
 from poptune.core.commands import Command, Delete, Start
 from poptune.core.events import Completed, Input, Planned, Resumed
-from poptune.core.experiment import Experiment, Settings
+from poptune.core.experiment import Experiment
 from poptune.core.retention import Retention
+from poptune.core.settings import Settings
 from poptune.journal import MemoryJournal, valid_results
 from poptune.results.history import History
 from poptune.schedulers import PopulationBasedTraining

@@ -1,0 +1,25 @@
+"""What the machine is told beside events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from poptune.core.retention import Retention
+from poptune.core.retries import Retries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the machine must know beside the events; may differ from one session to the next.
+
+    Args:
+        slots: How many trials may run at once.
+        max_residents: How many trials may be held in memory, at least ``slots``; ``None`` sets no limit.
+        retries: What becomes of trials that fail.
+        retention: Which checkpoints are given up.
+    """
+
+    slots: int
+    max_residents: int | None = None
+    retries: Retries = field(default_factory=Retries)
+    retention: Retention = field(default_factory=Retention)

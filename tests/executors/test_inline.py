@@ -72,3 +72,30 @@ def test_a_trial_goes_on_reporting_after_an_experiment_of_its_own(tmp_path, exec
     ).fit()
     assert [result.error for result in results] == [None, None]
     assert [result.metrics["height"] for result in results] == [r.config["lr"] + 2 for r in results]
+
+
+class Sealed:
+    """Opens anew only where its number allows it."""
+
+    def __init__(self, number):
+        if number == 2:
+            raise ValueError("not to be opened")
+        self.number = number
+
+    def __reduce__(self):
+        return Sealed, (self.number,)
+
+
+def test_a_config_that_cannot_be_opened_fails_its_trial_alone(tmp_path):
+    def train(config):
+        tune.report({"number": config["sealed"].number})
+
+    closed = Sealed(1)
+    closed.number = 2
+    results = tune.Tuner(
+        train,
+        param_space={"sealed": tune.grid_search([Sealed(1), closed, Sealed(3)])},
+        run_config=tune.RunConfig(storage_path=tmp_path, executor="inline", verbose=0),
+    ).fit()
+    assert [result.metrics.get("number") for result in results] == [1, None, 3]
+    assert "ValueError: not to be opened" in str(results.errors[0])

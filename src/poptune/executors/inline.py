@@ -30,6 +30,7 @@ from poptune.runtime.protocol import (
 from poptune.runtime.running import run_trial
 from poptune.runtime.seeding import generator_states, restore_generators
 from poptune.runtime.session import Restarted, Session
+from poptune.runtime.worker import cannot_begin
 from poptune.storage import open_store
 from poptune.types import TrialId
 
@@ -84,7 +85,11 @@ class InlineWorkers:
             self._sit(assignment)
 
     def _sit(self, assignment: Assignment) -> None:
-        seat = _Seat(self._work, assignment, self._store, self._messages)
+        try:
+            seat = _Seat(self._work, assignment, self._store, self._messages)
+        except Exception as error:  # noqa: BLE001 - to open a config runs the user's code
+            self._messages.append(cannot_begin(assignment, error))
+            return
         self._seats[assignment.trial] = seat
         self._line.append(seat)
 

@@ -191,7 +191,7 @@ def train_all(channel: Channel, terms: Terms, store: States, open_trainable: Cal
             session = Session(speaks, terms, order, states)
             _enter_folder(session.folder)
         except Exception as error:  # noqa: BLE001 - told to the user as the trial's failure
-            channel.send(_cannot_begin(order, error))
+            channel.send(cannot_begin(order, error))
             channel.send(Idle(trial=order.trial))
             continue
         run_trial(prepared, session, speaks)
@@ -214,7 +214,8 @@ def _open(job: Job) -> Prepared:
     return replace(prepared, parameters=shared.load(job.parameters)) if job.parameters else prepared
 
 
-def _cannot_begin(order: Assignment, error: Exception) -> Failed:
+def cannot_begin(order: Assignment, error: Exception) -> Failed:
+    """Return the failure of a trial whose session could not be begun."""
     story, refused = str(error), ""
     if not isinstance(error, _FolderError):
         story = (

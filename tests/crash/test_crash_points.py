@@ -1,7 +1,4 @@
-"""The controller dies at a moment of a small run, out of a sample. `make torture` tries each of them.
-
-In the simulator, where a death costs a millisecond, each is tried here as well.
-"""
+"""The controller dies at each moment of a small run. `make torture` does it with larger ones, too."""
 
 from unittest import mock
 
@@ -25,22 +22,22 @@ def crashes(tried):
 
 
 def test_a_synchronous_run_that_dies_at_any_moment_and_is_restored_equals_one_that_did_not(tmp_path):
-    assert crashes(crash_everywhere(Climb(synch=True), tmp_path, every=13)) > 12
+    assert crashes(crash_everywhere(Climb(synch=True), tmp_path, every=7)) > 22
 
 
 def test_an_asynchronous_run_that_dies_at_any_moment_loses_and_doubles_nothing(tmp_path):
-    assert crashes(crash_everywhere(Climb(synch=False), tmp_path, every=29)) > 4
+    assert crashes(crash_everywhere(Climb(synch=False), tmp_path, every=11)) > 12
 
 
 @pytest.mark.filterwarnings("ignore::poptune.errors.PoptuneWarning")
 def test_dying_between_checkpoints_loses_no_more_than_was_not_saved(tmp_path):
     climb = Climb(synch=True, save_every=3, slots=2, iterations=6)
-    assert crashes(crash_everywhere(climb, tmp_path, every=31)) > 2
+    assert crashes(crash_everywhere(climb, tmp_path, every=13)) > 5
 
 
 def test_a_run_that_dies_again_while_it_is_resumed_equals_one_that_did_not(tmp_path):
     climb = Climb(synch=True, trials=2, iterations=4)
-    assert crashes(crash_twice_everywhere(climb, tmp_path, every=230, then_every=3)) > 8
+    assert crashes(crash_twice_everywhere(climb, tmp_path, every=230)) > 8
 
 
 @pytest.mark.parametrize("save_every", [1, 3])
@@ -53,7 +50,7 @@ def test_a_population_in_the_simulator_may_lose_its_controller_at_any_moment(syn
 @pytest.mark.parametrize("synch", [True, False])
 def test_a_population_in_the_simulator_may_lose_its_controller_at_any_two_moments(synch):
     simulation = Simulation(synch=synch, trials=2, iterations=4, interval=2)
-    assert crashes(die_twice_everywhere(simulation, every=5)) > 160
+    assert crashes(die_twice_everywhere(simulation, every=2)) > 400
 
 
 def test_a_machine_that_took_lost_reports_for_good_ones_would_be_found_out():

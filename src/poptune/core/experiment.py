@@ -291,7 +291,7 @@ class Experiment:
     def _decide(self, ready: Ready) -> None:
         plan = self.scheduler.decide(self.state, self.population, ready, self._random)
         self._check(plan, ready)
-        unaware = [decision.trial for decision in plan.decisions if self._is_news(decision)]
+        unaware = {decision.trial for decision in plan.decisions if self._is_news(decision)}
         reached = {trial: self.population[trial].age for trial in ready.trials}
         self._record(Planned(plan=plan))
         for warning in plan.warnings:

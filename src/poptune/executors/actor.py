@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from poptune.errors import ExecutorError
 from poptune.executors.slots import Slot
 from poptune.runtime.protocol import Assignment
+from poptune.runtime.resident import Greeting
+from poptune.runtime.versions import differences
 from poptune.runtime.wire import Inbox
 from poptune.types import TrialId
 
@@ -40,6 +43,21 @@ class Actor:
     @property
     def is_free(self) -> bool:
         return self.assignment is None and self.quits_by_s is None
+
+    def arrive(self, greeting: Greeting, versions: dict[str, str]) -> None:
+        """Note where it is.
+
+        Raises:
+            ExecutorError: It has other versions than the program.
+        """
+        if found := differences(versions, greeting.versions):
+            raise ExecutorError(
+                f"The program and its workers must have the same versions, but on {greeting.machine} "
+                f"{'; '.join(found)}: install the same everywhere, or name them in "
+                "RayExecutor(runtime_env={'pip': [...]}). Tuner.restore(...) continues the experiment"
+            )
+        self.is_here = True
+        self.node = greeting.node
 
 
 class Savers:

@@ -41,7 +41,7 @@ from poptune.runtime.protocol import (
     Unwind,
 )
 from poptune.runtime.resident import Greeting
-from poptune.runtime.versions import differences, versions
+from poptune.runtime.versions import versions
 from poptune.types import TrialId
 
 _OUT_OF_REACH_S = 20.0
@@ -218,14 +218,7 @@ class ActorWorkers:
                 self._take_failure(actor, event)
 
     def _welcome(self, actor: Actor, greeting: Greeting) -> None:
-        if found := differences(self._versions, greeting.versions):
-            raise ExecutorError(
-                f"The program and its workers must have the same versions, but on {greeting.machine} "
-                f"{'; '.join(found)}: install the same everywhere, or name them in "
-                "RayExecutor(runtime_env={'pip': [...]}). Tuner.restore(...) continues the experiment"
-            )
-        actor.is_here = True
-        actor.node = greeting.node
+        actor.arrive(greeting, self._versions)
         self._slots.move(actor.slot, greeting.node)
         self._cluster.begin(actor.key)
         self._listen(actor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from poptune.errors import ConfigurationError
@@ -123,3 +124,11 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def working_folder() -> str:
+    """Where this process works; nothing if that folder is gone."""
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return ""

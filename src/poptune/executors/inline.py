@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from poptune.checkpoints import CheckpointStore
-from poptune.executors.base import Work, check_at_least, on_one_machine
+from poptune.executors.base import Work, check_at_least, on_one_machine, working_folder
 from poptune.runtime import current
 from poptune.runtime.protocol import (
     Assignment,
@@ -150,7 +150,7 @@ class _Seat:
         self._waits = False
         self._generators: dict[str, Any] | None = None
         """The states of the global random numbers, as the trial has left them."""
-        self._folder: Path | None = None
+        self._folder = ""
         """Where the trial works."""
         self._mine = threading.Semaphore(0)
         self._theirs = threading.Semaphore(0)
@@ -173,7 +173,7 @@ class _Seat:
         """Let the trial run until it gives the turn back, with random numbers and a folder of its own."""
         callers_session = current.running()  # a trial may run an experiment of its own
         current.enter(self._session)
-        callers, callers_folder = generator_states(), _working_folder()
+        callers, callers_folder = generator_states(), working_folder()
         if self._generators is not None:
             restore_generators(self._generators)
             _work_in(self._folder)
@@ -182,7 +182,7 @@ class _Seat:
         else:
             self._thread.start()
         self._theirs.acquire()
-        self._generators, self._folder = generator_states(), _working_folder()
+        self._generators, self._folder = generator_states(), working_folder()
         restore_generators(callers)
         _work_in(callers_folder)
         current.enter(callers_session)
@@ -230,14 +230,6 @@ class _Seat:
         self._mine.acquire()
 
 
-def _working_folder() -> Path | None:
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        return None
-
-
-def _work_in(folder: Path | None) -> None:
-    if folder is not None:
-        with suppress(OSError):  # whoever is in a folder that is gone finds out as in a plain program
-            os.chdir(folder)
+def _work_in(folder: str) -> None:
+    with suppress(OSError):  # whoever is in a folder that is gone finds out as in a plain program
+        os.chdir(folder)

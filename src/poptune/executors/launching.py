@@ -203,11 +203,3 @@ class Launching:
 def importable_path() -> list[str]:
     """``sys.path`` with absolute entries, since workers have working directories of their own."""
     return [os.path.abspath(entry) if entry else os.getcwd() for entry in sys.path]  # noqa: PTH100, PTH109
-
-
-def working_folder() -> str:
-    """Where the user's program works; nothing if that folder is gone."""
-    try:
-        return os.getcwd()  # noqa: PTH109 - it is only passed on
-    except OSError:
-        return ""

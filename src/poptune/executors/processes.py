@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import msgspec
 
 from poptune.errors import ConfigurationError, ExecutorError
-from poptune.executors.base import Work, available_cores, check_at_least, on_one_machine
+from poptune.executors.base import Work, available_cores, check_at_least, on_one_machine, working_folder
 from poptune.executors.connection import Connection
 from poptune.executors.gpus import GpuPool, slots_on_gpus, visible_gpus
-from poptune.executors.launching import Launching, importable_path, working_folder
+from poptune.executors.launching import Launching, importable_path
 from poptune.executors.preloading import launching
 from poptune.executors.shipping import modules_used, ship
 from poptune.runtime.protocol import (

@@ -324,8 +324,8 @@ _BUILD: dict[str, Callable[[Any], Sequence[Event]]] = {
     "planned": _single(partial(_planned, decided=_decision)),
     _RESULTS: lambda results: [_typed(Reported, result) for result in results],
 }
+"""How the events of each kind of record are made from what JSON holds."""
 _BEFORE: dict[tuple[str, int], Callable[[Any], Sequence[Event]]] = {
     ("planned", 1): _single(partial(_planned, decided=_decision_1)),
 }
-"""How records of earlier versions are read."""
-"""How the events of each kind of record are made from what JSON holds."""
+"""The same for records of earlier versions."""

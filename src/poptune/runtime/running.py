@@ -26,7 +26,7 @@ from poptune.runtime.seeding import seed_libraries
 from poptune.runtime.session import Restarted, Session, Unwinding
 from poptune.runtime.trainable import Prepared, Trainable
 
-OWN_THREADS = "poptune-"
+_OWN_THREADS = "poptune-"
 """How the names of this library's threads begin: inline, the controller's are in the same process."""
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 """What the system says where no program is at fault, but the disk is full or broken."""
@@ -218,7 +218,7 @@ def _running_beside() -> set[object]:
     threads = {
         thread
         for thread in threading.enumerate()
-        if not (thread.daemon or thread.name.startswith(OWN_THREADS))
+        if not (thread.daemon or thread.name.startswith(_OWN_THREADS))
     }
     return threads | set(multiprocessing.active_children())
 

@@ -34,21 +34,15 @@ def crash_everywhere(climb: Climb, scratch: Path, *, every: int = 1) -> Iterator
         first += _AT_ONCE * every
 
 
-def crash_twice_everywhere(
-    climb: Climb, scratch: Path, *, every: int = 1, then_every: int = 1
-) -> Iterator[Tried]:
-    """Kill it at every so many of its moments, kill the resumed run at every so many too, and resume that."""
+def crash_twice_everywhere(climb: Climb, scratch: Path, *, every: int = 1) -> Iterator[Tried]:
+    """Kill it at every so many of its moments, kill the resumed run at each of its own, and resume that."""
     whole = whole_of(climb, scratch) if climb.synch else None
     storage = empty(scratch / "watched")
     images, _ = images_of(storage, climb.tuner(storage).fit, wanted=lambda number: number % every == 0)
     for image in images:
         storage = empty(scratch / "resumed")
         image.lay_out(storage)
-        seconds, _ = images_of(
-            storage,
-            lambda storage=storage: go_on(climb, storage),
-            wanted=lambda number: number % then_every == 0,
-        )
+        seconds, _ = images_of(storage, lambda storage=storage: go_on(climb, storage))
         for second in seconds:
             storage = empty(scratch / "resumed")
             second.lay_out(storage)

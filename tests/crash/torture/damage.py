@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -59,14 +59,12 @@ def damage_before_resumes(climb: Climb, scratch: Path, *, every: int = 1) -> Ite
                 yield Tried(f"{kind} {name}, at {image.point}", wrong, -(-count // every) * len(DAMAGES))
 
 
-def damage_before_starts(
-    climb: Climb, scratch: Path, executor: object = None, *, kinds: Collection[str] = tuple(DAMAGES)
-) -> Iterator[Tried]:
+def damage_before_starts(climb: Climb, scratch: Path, executor: object = None) -> Iterator[Tried]:
     """Damage each checkpoint that a trial is told to go on from, in the moment before it is told."""
     number, more = 0, True
     while more:
-        for kind in kinds:
-            damage, storage = DAMAGES[kind], empty(scratch / "damaged")
+        for kind, damage in DAMAGES.items():
+            storage = empty(scratch / "damaged")
             harm = _Harm(number, lambda path, damage=damage, storage=storage: damage(storage / "run" / path))
             with harm.watch(), warnings.catch_warnings():
                 warnings.simplefilter("ignore", PoptuneWarning)

@@ -9,6 +9,7 @@ from poptune.compat.ray.air.config import RunConfig
 from poptune.compat.ray.tune.registry import Trainable
 from poptune.compat.ray.tune.tuner import Tuner
 from poptune.errors import ConfigurationError
+from poptune.storage import join
 
 _BEGINNINGS = ("AUTO", "LOCAL")
 """The latter as in 2022, when it said where the experiment lies."""
@@ -39,7 +40,7 @@ def resumed(resume: bool | str | None, run: RunConfig, trainable: Trainable) -> 
         raise ConfigurationError(
             f"tune.run(resume={resume!r}) resumes a named experiment, got name=None: give it the name"
         )
-    folder = os.path.join(run.folder, run.name)  # noqa: PTH118 - which may be a URL
+    folder = join(os.fspath(run.folder).rstrip("/"), run.name)
     if not Tuner.can_restore(folder):
         logger.warning("tune.run(resume=%r) begins a new experiment: there is none in %s", resume, folder)
         return None

@@ -68,6 +68,22 @@ def test_scores_of_which_none_is_finite_are_told_when_each_trial_has_reported(tm
     diverged(tmp_path, ["none", "yet"])  # of what is no number, nothing is said
 
 
+def test_a_trial_that_diverges_in_a_later_session_is_not_taken_for_all(tmp_path):
+    fit(tmp_path, name="run", metric="acc", checkpoint_config=tune.CheckpointConfig(num_to_keep=1))
+    further = tune.Tuner.restore(tmp_path / "run", trainable=diverging, stop={"training_iteration": 5})
+    further.fit()  # a warning would be an error
+
+
+def diverging(config):
+    step = tune.get_checkpoint().to_dict().get("step", 3)
+    while True:
+        step += 1
+        first = tune.get_context().trial_index == 0
+        tune.report(
+            {"acc": math.nan if first else step}, checkpoint=tune.Checkpoint.from_dict({"step": step})
+        )
+
+
 def test_a_metric_to_keep_checkpoints_by_that_no_result_has_is_told(tmp_path):
     by = tune.CheckpointConfig(num_to_keep=1, checkpoint_score_attribute="accurcy")
     with pytest.warns(tune.PoptuneWarning, match=r"lacks 'accurcy', the checkpoint_score_attribute"):

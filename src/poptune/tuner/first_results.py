@@ -86,7 +86,8 @@ class FirstResults:
         """Await a score that trials can be compared by: one is enough, and a first of each trial without."""
         assert self._metric is not None
         score = flatten(reported.metrics).get(self._metric)
-        if not isinstance(score, float) or math.isfinite(score):
+        known = (trial.last_score for trial in population.trials if trial.last_score is not None)
+        if not isinstance(score, float) or any(map(math.isfinite, known)):
             self._awaits_score = False
         elif all(trial.reports for trial in population.trials):
             self._awaits_score = False

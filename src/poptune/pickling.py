@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
 import types
 from collections import ChainMap
 from collections.abc import Callable
@@ -17,9 +18,19 @@ from typing import IO, Any, ClassVar
 import cloudpickle
 from cloudpickle import cloudpickle as by_value
 
+from poptune import _pickled
+from poptune.described import KINDS, arguments_of, kind_of
 from poptune.notices import warn
 from poptune.script import Script
 
+_DOORS = (
+    "poptune",
+    "poptune.callbacks",
+    "poptune.integrations",
+    "poptune.plots",
+    "poptune.schedulers",
+    "poptune.stoppers",
+)
 _NO_FILE = "<dynamic-code>"
 """What cloudpickle has in the place of a file's name since its version 3.1.3."""
 
@@ -38,7 +49,28 @@ def _reduce_code(code: types.CodeType) -> tuple[Any, ...]:
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Writes what is ours so that a later poptune can open it.
+
+    Settings are written by what they were made with, functions and classes by where users find them.
+    """
+
     dispatch_table: ClassVar = ChainMap({types.CodeType: _reduce_code}, cloudpickle.Pickler.dispatch_table)
+
+    def reducer_override(self, value: Any) -> Any:
+        cls = type(value)
+        if (kind := kind_of(cls)) is not None:
+            return _pickled.described, (kind, KINDS[kind].version, arguments_of(value))
+        if issubclass(cls, type | types.FunctionType) and (door := _door(value)) is not None:
+            return _pickled.named, (door, value.__name__)
+        return super().reducer_override(value)
+
+
+def _door(value: Any) -> str | None:
+    """Return the public module that a function or class of ours is found in, if it is defined elsewhere."""
+    if not str(value.__module__).startswith("poptune."):
+        return None
+    found = (door for door in _DOORS if getattr(sys.modules.get(door), value.__name__, None) is value)
+    return next(found, None)
 
 
 class Loader:

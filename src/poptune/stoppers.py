@@ -61,10 +61,10 @@ class FunctionStopper(Stopper):
     def __init__(self, function: StopFunction) -> None:
         if not callable(function):
             raise ConfigurationError(f"FunctionStopper needs a function, got {function!r}")
-        self._function = function
+        self.function = function
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        return bool(self._function(trial_id, result))
+        return bool(self.function(trial_id, result))
 
 
 class MaximumIterationStopper(Stopper):
@@ -89,7 +89,7 @@ class TimeoutStopper(Stopper):
         seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
         if not seconds > 0:
             raise ConfigurationError(f"timeout must be above 0 seconds, got {timeout!r}")
-        self.timeout_s = float(seconds)
+        self.timeout = float(seconds)
         self._first_asked_s: float | None = None
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
@@ -100,7 +100,7 @@ class TimeoutStopper(Stopper):
         now_s = time.monotonic()
         if self._first_asked_s is None:
             self._first_asked_s = now_s
-        return now_s - self._first_asked_s >= self.timeout_s
+        return now_s - self._first_asked_s >= self.timeout
 
 
 class TrialPlateauStopper(Stopper):
@@ -127,25 +127,25 @@ class TrialPlateauStopper(Stopper):
         check_mode(mode)
         if metric_threshold is not None and mode is None:
             raise ConfigurationError('metric_threshold needs a mode: add mode="min" or mode="max"')
-        self._metric, self._std, self._grace_period = metric, std, grace_period
-        self._threshold, self._mode = metric_threshold, mode
-        self._num_results = num_results
+        self.metric, self.std, self.grace_period = metric, std, grace_period
+        self.metric_threshold, self.mode = metric_threshold, mode
+        self.num_results = num_results
         self._seen: dict[str, int] = {}
         self._recent: dict[str, deque[float]] = {}
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        value = _value(result, self._metric)
+        value = _value(result, self.metric)
         self._seen[trial_id] = self._seen.get(trial_id, 0) + 1
-        recent = self._recent.setdefault(trial_id, deque(maxlen=self._num_results))
+        recent = self._recent.setdefault(trial_id, deque(maxlen=self.num_results))
         recent.append(value)
-        if self._seen[trial_id] < self._grace_period or len(recent) < self._num_results:
+        if self._seen[trial_id] < self.grace_period or len(recent) < self.num_results:
             return False
-        return self._is_good(value) and pstdev(recent) < self._std
+        return self._is_good(value) and pstdev(recent) < self.std
 
     def _is_good(self, value: float) -> bool:
-        if self._threshold is None:
+        if self.metric_threshold is None:
             return True
-        return value <= self._threshold if self._mode == "min" else value >= self._threshold
+        return value <= self.metric_threshold if self.mode == "min" else value >= self.metric_threshold
 
 
 class ExperimentPlateauStopper(Stopper):
@@ -172,23 +172,23 @@ class ExperimentPlateauStopper(Stopper):
             raise ConfigurationError(
                 f"top must be at least 1, patience and std at least 0, got {top!r}, {patience!r}, {std!r}"
             )
-        self._metric, self._std, self._top, self._mode = metric, std, top, mode
-        self._patience = patience
+        self.metric, self.std, self.top, self.mode = metric, std, top, mode
+        self.patience = patience
         self._best: list[float] = []
         self._still_for = 0
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        values = [*self._best, _value(result, self._metric)]
-        self._best = sorted(values, reverse=self._mode == "max")[: self._top]
+        values = [*self._best, _value(result, self.metric)]
+        self._best = sorted(values, reverse=self.mode == "max")[: self.top]
         self._still_for = self._still_for + 1 if self._is_still() else 0
         return self.stop_all()
 
     def _is_still(self) -> bool:
-        return len(self._best) == self._top and pstdev(self._best) <= self._std
+        return len(self._best) == self.top and pstdev(self._best) <= self.std
 
     def stop_all(self) -> bool:
         """Return whether the best values have been equal for long enough."""
-        return self._is_still() and self._still_for >= self._patience
+        return self._is_still() and self._still_for >= self.patience
 
 
 class CombinedStopper(Stopper):
@@ -252,7 +252,7 @@ def _rules_of_stopper(stopper: Stopper) -> StopRules:
             return StopRules()
         case MaximumIterationStopper(max_iter=max_iter) if _is_asked_as(stopper, MaximumIterationStopper):
             return StopRules(thresholds={"training_iteration": max_iter})
-        case TimeoutStopper(timeout_s=timeout_s) if _is_asked_as(stopper, TimeoutStopper):
+        case TimeoutStopper(timeout=timeout_s) if _is_asked_as(stopper, TimeoutStopper):
             return StopRules(timeout_s=timeout_s)
         case CombinedStopper(stoppers=stoppers) if _is_asked_as(stopper, CombinedStopper):
             return _merged([stop_rules(one) for one in stoppers])

@@ -22,34 +22,34 @@ def path(tmp_path: Path) -> Path:
 
 
 def reopened(path: Path) -> list:
-    _, table = ObjectTable.open(path)
-    return table._values
+    """The values that were kept after the first."""
+    return ObjectTable.open(path)._values[1:]
 
 
 def test_values_are_there_again_with_the_definition(path: Path) -> None:
-    table = ObjectTable.create(path, definition={"trainable": "t"})
+    table = ObjectTable.create(path, first={"trainable": "t"})
     numbers = [table.number(value) for value in (OrderedDict, Path("data"), 1j)]
-    definition, again = ObjectTable.open(path)
-    assert definition == {"trainable": "t"}
+    again = ObjectTable.open(path)
+    assert again.value(0, "") == {"trainable": "t"}
     assert [again.value(number, "") for number in numbers] == [OrderedDict, Path("data"), 1j]
 
 
 def test_a_local_function_and_a_lambda_are_kept_by_value(path: Path) -> None:
-    table = ObjectTable.create(path, definition=None)
+    table = ObjectTable.create(path, first=())
     number = table.number(lambda x: x + 1)
-    _, again = ObjectTable.open(path)
+    again = ObjectTable.open(path)
     assert again.value(number, "")(1) == 2
 
 
 def test_the_same_or_an_equal_value_has_one_number(path: Path) -> None:
-    table = ObjectTable.create(path, definition=None)
+    table = ObjectTable.create(path, first=())
     array = np.arange(3)
     assert [table.number(value) for value in (Path("a"), Path("b"), Path("a"), array, array)] == [
-        0,
         1,
-        0,
         2,
-        2,
+        1,
+        3,
+        3,
     ]
     assert len(reopened(path)) == 3
 
@@ -85,7 +85,7 @@ def test_a_function_that_was_pickled_apart_has_the_number_of_the_first(path: Pat
     def elu(x):
         return x
 
-    table = ObjectTable.create(path, definition=None)
+    table = ObjectTable.create(path, first=())
     numbers = [table.number(relu), table.number(elu)]
     again = [cloudpickle.loads(cloudpickle.dumps(function)) for function in (relu, elu)]
     assert relu not in again
@@ -104,30 +104,30 @@ CHANGED_IN_PLACE = {
 @pytest.mark.parametrize("kind", CHANGED_IN_PLACE)
 def test_a_value_that_is_changed_in_place_gets_another_number(kind: str, path: Path) -> None:
     make, change = CHANGED_IN_PLACE[kind]
-    table, value = ObjectTable.create(path, definition=None), make()
+    table, value = ObjectTable.create(path, first=()), make()
     first = table.number(value)
     change(value)
     second = table.number(value)
-    assert [first, second, table.number(make()), table.number(value)] == [0, 1, 0, 1]
-    for kept in (table, ObjectTable.open(path)[1]):
-        assert same(kept.value(0, ""), make()), "it is kept as it was"
-        assert same(kept.value(1, ""), value)
+    assert [first, second, table.number(make()), table.number(value)] == [1, 2, 1, 2]
+    for kept in (table, ObjectTable.open(path)):
+        assert same(kept.value(1, ""), make()), "it is kept as it was"
+        assert same(kept.value(2, ""), value)
 
 
 def test_a_value_that_cannot_be_pickled_leaves_the_file_as_it_was(path: Path) -> None:
-    table = ObjectTable.create(path, definition=None)
+    table = ObjectTable.create(path, first=())
     table.number(Path("a"))
     with pytest.raises(
         JournalError, match=r"but <generator .* cannot be pickled \(TypeError: .*create it in"
     ):
         table.number(iterator for iterator in ())
     assert reopened(path) == [Path("a")]
-    assert table.number(Path("b")) == 1
+    assert table.number(Path("b")) == 2
     assert reopened(path) == [Path("a"), Path("b")]
 
 
 def test_a_value_is_on_the_disk_itself_before_its_number_is_given_out(path: Path, monkeypatch) -> None:
-    table, synced = ObjectTable.create(path, definition=None), []
+    table, synced = ObjectTable.create(path, first=()), []
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
         table.number(Path("a"))
@@ -135,32 +135,32 @@ def test_a_value_is_on_the_disk_itself_before_its_number_is_given_out(path: Path
 
 
 def test_a_torn_last_value_is_dropped_wherever_it_was_torn(path: Path) -> None:
-    table = ObjectTable.create(path, definition="defined")
+    table = ObjectTable.create(path, first="defined")
     table.number(Path("kept"))
     whole = path.read_bytes()
     tail = cloudpickle.dumps({"torn": [Path("x"), "text", 3.5, OrderedDict]})
     for length in range(len(tail)):
         path.write_bytes(whole + tail[:length])
-        definition, table = ObjectTable.open(path)
-        assert definition == "defined"
+        table = ObjectTable.open(path)
+        assert table.value(0, "") == "defined"
         assert path.read_bytes() == whole + tail[:length], "it may be another's, who is still writing"
         table.take_over()
-        assert table.number(OrderedDict) == 1
+        assert table.number(OrderedDict) == 2
         assert reopened(path) == [Path("kept"), OrderedDict]
 
 
 def test_who_takes_over_has_what_was_appended_since(path: Path) -> None:
-    first = ObjectTable.create(path, definition=None)
-    _, second = ObjectTable.open(path)
+    first = ObjectTable.create(path, first=())
+    second = ObjectTable.open(path)
     first.number(Path("a"))
     second.take_over()
-    assert second.value(0, "") == Path("a")
-    assert second.number(Path("b")) == 1
+    assert second.value(1, "") == Path("a")
+    assert second.number(Path("b")) == 2
     assert reopened(path) == [Path("a"), Path("b")]
 
 
 def test_a_whole_file_is_opened_without_being_written(path: Path) -> None:
-    ObjectTable.create(path, definition=1).number(Path("a"))
+    ObjectTable.create(path, first=1).number(Path("a"))
     before = path.stat().st_mtime_ns
     assert reopened(path) == [Path("a")]
     assert path.stat().st_mtime_ns == before
@@ -201,7 +201,7 @@ class Explosive:
 
 def test_unopened_objects_run_no_code(tmp_path: Path, path: Path) -> None:
     mark = tmp_path / "it ran"
-    number = ObjectTable.create(path, definition=None).number(Explosive(mark))
+    number = ObjectTable.create(path, first=()).number(Explosive(mark))
     mark.unlink()  # the table has made a copy of its own
     unopened = UnopenedObjects().value(number, "<Explosive>")
     assert unopened == UnopenedObject("<Explosive>", number)

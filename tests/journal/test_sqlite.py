@@ -28,11 +28,11 @@ def result(iteration: int, **metrics) -> Reported:
 
 class TestSqliteJournal(JournalConformance):
     def make_journal(self, tmp_path: Path) -> Journal:
-        objects = ObjectTable.create(tmp_path / "objects.pkl", definition=None)
+        objects = ObjectTable.create(tmp_path / "objects.pkl", first=())
         return SqliteJournal.create(tmp_path / "experiment.db", [], objects)
 
     def reopen(self, journal: Journal, tmp_path: Path) -> Journal:
-        _, objects = ObjectTable.open(tmp_path / "objects.pkl")
+        objects = ObjectTable.open(tmp_path / "objects.pkl")
         return SqliteJournal.open(tmp_path / "experiment.db", objects)
 
 
@@ -219,11 +219,11 @@ def test_it_is_complete_when_its_last_record_says_so(journal: SqliteJournal) -> 
 
 
 def test_readers_open_no_objects(tmp_path: Path, path: Path) -> None:
-    objects = ObjectTable.create(tmp_path / "objects.pkl", definition=None)
+    objects = ObjectTable.create(tmp_path / "objects.pkl", first=())
     SqliteJournal.create(path, [result(1, net=Path("x"))], objects).close()
     with reader(path) as reading:
         found = next(reading.results(A)).metrics["net"]
-    assert found == UnopenedObject("PosixPath('x')", number=0)
+    assert found == UnopenedObject("PosixPath('x')", number=1)
     assert repr(found) == "PosixPath('x')"
 
 
@@ -275,7 +275,7 @@ WRITER = """
     from poptune.journal import ObjectTable, SqliteJournal
 
     folder = Path(sys.argv[1])
-    objects = ObjectTable.create(folder / "objects.pkl", definition="defined")
+    objects = ObjectTable.create(folder / "objects.pkl", first="defined")
     journal = SqliteJournal.create(folder / "experiment.db", [], objects)
     number = 0
     while True:
@@ -305,10 +305,10 @@ def test_a_killed_writer_loses_nothing_that_was_acknowledged_and_leaves_no_half_
     acknowledged = int((line + writer.stdout.read()).split()[-1])
     writer.stdout.close()
     assert writer.wait() == -signal.SIGKILL
-    definition, objects = ObjectTable.open(tmp_path / "objects.pkl")
+    objects = ObjectTable.open(tmp_path / "objects.pkl")
     journal = SqliteJournal.open(tmp_path / "experiment.db", objects)
     found = list(journal.read())
-    assert definition == "defined"
+    assert objects.value(0, "") == "defined"
     assert len(found) >= acknowledged
     assert len(found) % 3 == 0
     assert [event.iteration for event in found] == list(range(len(found)))

@@ -11,6 +11,7 @@ from typing import Literal
 from msgspec import Struct
 
 from poptune.core.scheduler import Plan
+from poptune.described import Described
 from poptune.types import CheckpointId, Config, Metrics, Mode, TrialId, TrialStatus
 
 Ending = Literal[
@@ -59,6 +60,8 @@ class Created(Struct, frozen=True, kw_only=True):
     mode: Mode | None
     time_attr: str
     trials: tuple[TrialSpec, ...]
+    definition: Described | None = None
+    """What the experiment is; its parts are the first of its objects. None in journals of before."""
 
 
 class Reported(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -146,8 +149,10 @@ class Resumed(Struct, frozen=True, kw_only=True):
     """Trials that had ended and train on."""
     anew: tuple[TrialId, ...] = ()
     """Those of them that begin from nothing."""
-    revision: int | None = None
-    """The number of the object that says what has changed of the experiment; None if nothing has."""
+    definition: Described | None = None
+    """What the experiment is from now on, but for what it trains; None if nothing has changed."""
+    parts: int | None = None
+    """The number of the object that holds the parts of that definition."""
 
 
 class Planned(Struct, frozen=True, kw_only=True):

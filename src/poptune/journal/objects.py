@@ -16,6 +16,11 @@ from poptune.equality import same
 from poptune.errors import JournalError
 from poptune.script import Script
 
+_UNOPENED = (
+    "{path} must hold the experiment's trainable and what else is its user's, but cannot be opened "
+    "({error}): restore with the code importable that was run before"
+)
+
 
 class Objects(Protocol):
     """Numbers for values, and values for numbers."""
@@ -35,8 +40,7 @@ class ObjectTable:
     What is kept is as the value was then: one that was changed since gets a number of its own. Values that
     are the same have one number, also where each was unpickled for itself.
 
-    The file is a sequence of pickles: first what defines the experiment, then the values, appended one by
-    one; a torn last one was never named by the journal.
+    The file is a sequence of pickles, one a value; a torn last one was never named by the journal.
     """
 
     def __init__(
@@ -52,20 +56,20 @@ class ObjectTable:
         self._loader = loader or pickling.Loader()
 
     @classmethod
-    def create(cls, path: Path, definition: Any) -> ObjectTable:
-        """Begin a file with what defines the experiment."""
+    def create(cls, path: Path, first: Any) -> ObjectTable:
+        """Begin a file with a first value, which nothing is ever taken for; it appears by rename."""
         aside = path.with_name(path.name + ".new")
         with aside.open("wb") as file:
-            file.write(pickling.dumps(definition))
+            file.write(pickling.dumps(first))
             file.flush()
             os.fsync(file.fileno())
             whole_bytes = file.tell()
         aside.replace(path)
-        return cls(path=path, whole_bytes=whole_bytes)
+        return cls([first], path=path, whole_bytes=whole_bytes)
 
     @classmethod
-    def open(cls, path: Path, script: Script | None = None) -> tuple[Any, ObjectTable]:
-        """Open a file, which runs the code in it; return the definition and the table.
+    def open(cls, path: Path, script: Script | None = None) -> ObjectTable:
+        """Open a file, which runs the code in it.
 
         With a script, what it defines today is taken for what it defined when the file was written.
 
@@ -74,12 +78,11 @@ class ObjectTable:
         Raises:
             JournalError: The file is missing or is no such file.
         """
-        with _errors_explained(path), path.open("rb") as file:
-            loader = pickling.Loader(script)
-            definition = loader.load(file)
-            table = cls(path=path, whole_bytes=file.tell(), loader=loader)
+        table = cls(path=path, loader=pickling.Loader(script))
         table._read_on(path)
-        return definition, table
+        if not table._values:
+            raise JournalError(_UNOPENED.format(path=path, error="it is empty or torn"))
+        return table
 
     def take_over(self) -> None:
         """Become the one who writes: take in what was appended since, and cut off what was torn.
@@ -146,15 +149,12 @@ def _errors_explained(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise JournalError(
-            f"{path} must hold the experiment's trainable and scheduler, but it is not there: without it the "
-            "results can be read, ResultGrid.from_path(path), but not continued or verified; bring the file "
-            "back, or begin a new experiment"
+            f"{path} must hold the experiment's trainable and what else is its user's, but it is not there: "
+            "without it the results can be read, ResultGrid.from_path(path), but not continued or verified; "
+            "bring the file back, or begin a new experiment"
         ) from error
     except Exception as error:  # a pickle that was changed may raise anything
-        raise JournalError(
-            f"{path} must hold the experiment's trainable and scheduler, but cannot be opened "
-            f"({type(error).__name__}: {error}): restore with the code importable that was run before"
-        ) from error
+        raise JournalError(_UNOPENED.format(path=path, error=f"{type(error).__name__}: {error}")) from error
 
 
 class UnopenedObjects:

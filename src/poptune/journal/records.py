@@ -1,15 +1,11 @@
 """Events as versioned records: a kind, a version and a JSON payload. No pickle.
 
-Non-finite numbers, texts that are no Unicode, tuples and values that are no JSON are tagged:
-``{"$float": "nan"}``, ``{"$utf16": "fffe80dc"}``, ``{"$tuple": [...]}``,
-``{"$object": 3, "text": "<class 'Adam'>"}``. A dict whose keys could be mistaken for
-a tag is written as ``{"$dict": [[key, value], ...]}``.
+How the values in them are written is told in ``values.py``.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -38,12 +34,14 @@ from poptune.core.events import (
     TrialSpec,
 )
 from poptune.core.scheduler import CheckpointRef, Decision, End, Keep, Load, Plan, Run
+from poptune.described import Described
 from poptune.errors import JournalError
 from poptune.journal.objects import Objects
-from poptune.types import CheckpointId, TrialStatus
+from poptune.journal.values import pack, unpack
+from poptune.types import CheckpointId
 
 _Made = TypeVar("_Made", bound=Struct)
-_NEWEST = {"planned": 2}
+_NEWEST = {"created": 2, "resumed": 2, "planned": 2}
 """The version that records of a kind are written in, where it is not the first any more."""
 _KINDS: dict[str, type[Any]] = {
     "created": Created,
@@ -62,8 +60,9 @@ _KINDS: dict[str, type[Any]] = {
     "forgotten": Forgotten,
     "completed": Completed,
 }
-_KIND_OF = {cls: kind for kind, cls in _KINDS.items()}
-_RESULT, _RESULTS = _KIND_OF[Reported], "results"
+KIND_OF = {cls: kind for kind, cls in _KINDS.items()}
+"""What each kind of event is called in records, for ever."""
+_RESULT, _RESULTS = KIND_OF[Reported], "results"
 _LARGEST = 2**63
 _MALFORMED = (
     msgspec.DecodeError,
@@ -111,8 +110,8 @@ def _trial_of_result(event: Event) -> str | None:
 
 
 def _encode(event: Event, objects: Objects) -> Record:
-    payload = msgspec.json.encode(_pack(event, objects))
-    kind = _KIND_OF[type(event)]
+    payload = msgspec.json.encode(pack(event, objects))
+    kind = KIND_OF[type(event)]
     return Record(kind, newest(kind), getattr(event, "trial", None), payload)
 
 
@@ -123,7 +122,7 @@ def _encode_results(trial: str, results: list[Event], objects: Objects) -> Recor
     except (UnicodeEncodeError, TypeError, OverflowError):  # something that needs to be packed
         payload = b"null"
     if b"null" in payload or b'"$' in payload:  # a number that is not finite, or a key that we use ourselves
-        payload = msgspec.json.encode(_pack(value, objects))
+        payload = msgspec.json.encode(pack(value, objects))
     return Record(kind, newest(kind), trial, payload)
 
 
@@ -143,95 +142,9 @@ def decode(record: Record, objects: Objects) -> Sequence[Event]:
     try:
         if record.kind in _PLAIN and b'"$' not in record.payload:
             return _PLAIN[record.kind](record.payload)
-        return build(_unpack(msgspec.json.decode(record.payload), objects))
+        return build(unpack(msgspec.json.decode(record.payload), objects))
     except _MALFORMED as error:
         raise JournalError(f"The journal holds a malformed record {record.kind!r}: {error}") from error
-
-
-def _pack(value: Any, objects: Objects) -> Any:
-    """Return a value as what JSON can hold."""
-    kind = type(value)
-    if _is_json(value):
-        return value
-    if kind is str:
-        return {"$utf16": value.encode("utf-16", "surrogatepass").hex()}
-    if kind is float:
-        return {"$float": repr(value)}
-    if kind is dict:
-        return _pack_dict(value, objects)
-    if kind is list:
-        return [_pack(item, objects) for item in value]
-    if kind is tuple:
-        return {"$tuple": [_pack(item, objects) for item in value]}
-    if (plain := _plain(value)) is not value:
-        return _pack(plain, objects)
-    if kind in _STRUCTS:
-        fields = {name: _pack(getattr(value, name), objects) for name in kind.__struct_fields__}
-        return {"kind": _TAGS[kind], **fields} if kind in _TAGS else fields
-    if isinstance(value, TrialStatus):
-        return value.value
-    return {"$object": objects.number(value), "text": _pack(repr(value)[:200], objects)}
-
-
-def _is_json(value: Any) -> bool:
-    """Whether JSON can hold a value that is no dict or list just as it is."""
-    kind = type(value)
-    if kind is str:
-        return _is_unicode(value)
-    if kind is float:
-        return math.isfinite(value)
-    return value is None or kind is bool or (kind is int and -_LARGEST <= value < _LARGEST)
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether a text can be written as UTF-8: a file name of undecodable bytes cannot."""
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _plain(value: Any) -> Any:
-    """Return a numpy scalar as Python's own number or string, if there is one; else the value itself."""
-    is_scalar = type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()
-    plain = value.item() if is_scalar else value
-    return value if type(plain) is type(value) else plain
-
-
-def _pack_dict(value: Mapping[Any, Any], objects: Objects) -> Any:
-    if all(type(key) is str and not key.startswith("$") and _is_unicode(key) for key in value):
-        return {key: _pack(item, objects) for key, item in value.items()}
-    return {"$dict": [[_pack(key, objects), _pack(item, objects)] for key, item in value.items()]}
-
-
-def _unpack(value: Any, objects: Objects) -> Any:
-    if isinstance(value, list):
-        return [_unpack(item, objects) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if "$float" in value:
-        return float(value["$float"])
-    if "$utf16" in value:
-        return bytes.fromhex(value["$utf16"]).decode("utf-16", "surrogatepass")
-    if "$tuple" in value:
-        return tuple(_unpack(item, objects) for item in value["$tuple"])
-    if "$dict" in value:
-        return {_unpack(key, objects): _unpack(item, objects) for key, item in value["$dict"]}
-    if "$object" in value:
-        return objects.value(value["$object"], _unpack(value["text"], objects))
-    return {key: _unpack(item, objects) for key, item in value.items()}
-
-
-_STRUCTS: frozenset[type[Any]] = frozenset(
-    {*_KINDS.values(), TrialSpec, Plan, Decision, Run, End, Keep, Load, CheckpointRef}
-)
-
-
-_TAGS: dict[type[Any], str] = {Run: "run", End: "end", Keep: "keep", Load: "load"}
-"""How those are told apart of which one or another stands in a place."""
 
 
 _PARTS: dict[str, Any] = {**get_type_hints(Decision), "config": dict[Any, Any] | None}
@@ -258,7 +171,27 @@ def _typed(kind: type[_Made], fields: Any) -> _Made:
 
 def _created(fields: dict[str, Any]) -> Created:
     trials = tuple(_typed(TrialSpec, trial) for trial in fields.pop("trials"))
-    return msgspec.structs.replace(_typed(Created, {**fields, "trials": ()}), trials=trials)
+    definition = _definition(fields)
+    created = _typed(Created, {**fields, "trials": ()})
+    return msgspec.structs.replace(created, trials=trials, definition=definition)
+
+
+def _definition(fields: dict[str, Any]) -> Described | None:
+    definition = fields.pop("definition", None)
+    if not isinstance(definition, Described | None):
+        raise TypeError(f"Expected a definition, got {definition!r}")
+    return definition
+
+
+def _resumed(fields: dict[str, Any]) -> Resumed:
+    definition = _definition(fields)
+    return msgspec.structs.replace(_typed(Resumed, fields), definition=definition)
+
+
+def _resumed_1(fields: dict[str, Any]) -> Resumed:
+    """Read one of version 1, whose revision is the number of an object that is not opened any more."""
+    fields.pop("revision", None)
+    return _resumed(fields)
 
 
 def _planned(fields: dict[str, Any], *, decided: Callable[[dict[str, Any]], Decision]) -> Planned:
@@ -321,11 +254,13 @@ _PLAIN: dict[str, Callable[[bytes], Sequence[Event]]] = {
 _BUILD: dict[str, Callable[[Any], Sequence[Event]]] = {
     **{kind: _single(_by_fields(event)) for kind, event in _KINDS.items()},
     "created": _single(_created),
+    "resumed": _single(_resumed),
     "planned": _single(partial(_planned, decided=_decision)),
     _RESULTS: lambda results: [_typed(Reported, result) for result in results],
 }
 """How the events of each kind of record are made from what JSON holds."""
 _BEFORE: dict[tuple[str, int], Callable[[Any], Sequence[Event]]] = {
     ("planned", 1): _single(partial(_planned, decided=_decision_1)),
+    ("resumed", 1): _single(_resumed_1),
 }
 """The same for records of earlier versions."""

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from poptune.core.events import Event, Reported, Resumed
+from poptune.core.events import Created, Event, Reported, Resumed
 from poptune.errors import JournalError
 from poptune.journal.objects import Objects
 from poptune.journal.records import Record, decode, encode
@@ -47,8 +47,9 @@ _RESULTS = f"""
     SELECT kind, version, trial, payload FROM records
     WHERE trial = ? AND kind IN ('reported', 'results') AND {_UP_TO_NOW} ORDER BY number
 """  # noqa: S608
-_RESUMED = """
-    SELECT kind, version, trial, payload FROM records WHERE trial IS NULL AND kind = 'resumed' ORDER BY number
+_BEGINNINGS = """
+    SELECT kind, version, trial, payload FROM records
+    WHERE trial IS NULL AND kind IN ('created', 'resumed') ORDER BY number
 """
 
 
@@ -160,10 +161,11 @@ class SqliteJournal:
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise JournalError(f"The journal {self._path} cannot be read: {error}") from error
 
-    def revision(self) -> int | None:
-        """Return the number of the object that says how the experiment was changed last, if it was."""
-        revisions = [event.revision for event in self._select(_RESUMED) if isinstance(event, Resumed)]
-        return next((number for number in reversed(revisions) if number is not None), None)
+    def beginnings(self) -> Iterator[Created | Resumed]:
+        """Read how each session has begun, without what came after."""
+        for event in self._select(_BEGINNINGS):
+            assert isinstance(event, Created | Resumed)
+            yield event
 
     def is_completed(self) -> bool:
         """Whether the experiment came to its end."""

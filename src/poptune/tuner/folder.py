@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import os
-import pickle
 import tempfile
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-
-import cloudpickle
+from typing import Any
 
 from poptune.controller.recovery import spent_s
+from poptune.core.events import Created, Resumed
 from poptune.errors import ConfigurationError, ExperimentError
-from poptune.executors import InlineExecutor
 from poptune.journal import ObjectTable, SqliteJournal, UnopenedObjects
 from poptune.layout import Layout
 from poptune.mirroring import continued, is_all_there
-from poptune.notices import warn
 from poptune.places import CHECKPOINTS
 from poptune.script import Script
 from poptune.storage import experiment_mirror, local_path, open_remote, origin, remote_url
 from poptune.storage.locations import ORIGIN_NAME, mark
 from poptune.tuner.definition import Definition
 from poptune.tuner.lock import ExperimentLock
+from poptune.tuner.recorded import check_continuable, defined
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +176,10 @@ class ExperimentFolder:
         lock.follow(Layout(aside).lock)
         return aside
 
-    def store(self, definition: Definition) -> ObjectTable:
-        """Keep what defines the experiment, so that it can be restored."""
+    def store(self, parts: tuple[Any, ...]) -> ObjectTable:
+        """Keep what of the experiment's definition must be pickled, so that it can be restored."""
         (self.path / CHECKPOINTS).mkdir(exist_ok=True)
-        return ObjectTable.create(self.layout.objects, _storable(definition))
+        return ObjectTable.create(self.layout.objects, parts)
 
     def forget(self) -> None:
         """Remove the journal, since nothing has begun, and nothing is to be restored."""
@@ -192,63 +190,29 @@ class ExperimentFolder:
         """Open what defines the experiment, as it was changed last. This runs code in it.
 
         Where the script that runs is the one that began it, what it defines today counts.
+
+        Raises:
+            ExperimentError: It was begun with a poptune that kept it otherwise.
+            JournalError: Its files cannot be read.
         """
-        definition, objects = self.definition(Script.running())
+        beginnings, objects = self.beginnings(Script.running())
+        return defined(beginnings, objects, shown=self.shown), objects
+
+    def beginnings(self, script: Script | None = None) -> tuple[list[Created | Resumed], ObjectTable]:
+        """Read how each session has begun, and open what they name. This runs code in it."""
         with closing(self._reader()) as journal:
-            revision = journal.revision()
-        if revision is not None:
-            definition = replace(revised(objects, revision), prepared=definition.prepared)
-        return definition, objects
+            check_continuable(list(journal.beginnings()), shown=self.shown)
+        objects = ObjectTable.open(self.layout.objects, script)
+        with closing(SqliteJournal.open(self.layout.journal, objects, read_only=True)) as journal:
+            return list(journal.beginnings()), objects
 
     def _reader(self) -> SqliteJournal:
         return SqliteJournal.open(self.layout.journal, UnopenedObjects(), read_only=True)
-
-    def definition(self, script: Script | None = None) -> tuple[Definition, ObjectTable]:
-        """Open what defined the experiment when it began. This runs code in it."""
-        definition, objects = ObjectTable.open(self.layout.objects, script)
-        if not isinstance(definition, Definition):
-            raise ExperimentError(f"{self.layout.objects} does not define an experiment")
-        return definition, objects
-
-
-def keep_revision(definition: Definition, objects: ObjectTable) -> int:
-    """Keep what an experiment was changed to, but for its trainable, and return its number."""
-    return objects.add(_storable(replace(definition, prepared=None)))
-
-
-def revised(objects: ObjectTable, revision: int) -> Definition:
-    """Return what an experiment was changed to."""
-    definition = objects.value(revision, "a revision of the experiment")
-    if not isinstance(definition, Definition):
-        raise ExperimentError(f"Object {revision} does not define an experiment")
-    return definition
-
-
-def _storable(definition: Definition) -> Definition:
-    """Return what can be pickled of a definition."""
-    if isinstance(definition.executor, InlineExecutor) and not _can_pickle(definition.prepared):
-        definition = replace(definition, prepared=None)
-    if not _can_pickle(definition.run.callbacks):
-        warn(
-            "The callbacks cannot be pickled, so this experiment, if it is interrupted, will be restored "
-            "without them: have them open files and connections in setup() instead of __init__(), or give "
-            "them again, Tuner.restore(path, run_config=tune.RunConfig(callbacks=[...]))"
-        )
-        definition = replace(definition, run=replace(definition.run, callbacks=()))
-    return definition
 
 
 def _without_suffix(name: str) -> str:
     """Return the name of the database that a file of SQLite's lies beside."""
     return name.removesuffix("-journal").removesuffix("-wal").removesuffix("-shm")
-
-
-def _can_pickle(value: object) -> bool:
-    try:
-        cloudpickle.dumps(value)
-    except (pickle.PicklingError, TypeError, AttributeError):
-        return False
-    return True
 
 
 def _writable(storage: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from poptune.callbacks import CallbackRunner
 from poptune.checkpoints import CheckpointStore, DirectoryStore
@@ -45,9 +48,10 @@ from poptune.tuner.continuing import Continuation
 from poptune.tuner.definition import Definition
 from poptune.tuner.doubts import never_at_a_milestone
 from poptune.tuner.first_results import FirstResults
-from poptune.tuner.folder import ExperimentFolder, keep_revision
+from poptune.tuner.folder import ExperimentFolder
 from poptune.tuner.lock import ExperimentLock
 from poptune.tuner.naming import experiment_name, trial_specs
+from poptune.tuner.recorded import recorded
 from poptune.tuner.references import Renewal
 from poptune.tuner.remote_side import RemoteSide
 from poptune.types import TrialId
@@ -86,6 +90,7 @@ class Run:
         storage, url = _storage(definition)
         name = definition.run.name or experiment_name(definition.prepared, storage)
         needs = definition.tune.scheduler.needs
+        record, parts = recorded(definition)
         created = Created(
             time_s=time.time(),
             name=name,
@@ -95,6 +100,7 @@ class Run:
             mode=needs.mode,
             time_attr=needs.time_attr,
             trials=trials,
+            definition=record,
         )
         experiment = Experiment(definition.tune.scheduler, definition.settings(len(trials)))
         first = experiment.handle(created)
@@ -106,7 +112,7 @@ class Run:
             remote = _take_remote(folder, on_error)
             if remote is not None:
                 remote.make_way()
-            objects = folder.store(definition)
+            objects = folder.store(parts)
             journal = SqliteJournal.create(folder.layout.journal, first.events, objects)
             on_error.callback(folder.forget)
             on_error.callback(journal.close)
@@ -165,15 +171,15 @@ class Run:
                 store.sweep(known)
                 if _logs_perturbations(definition):
                     PerturbationLogger(folder.layout).rebuild(journal.read(), experiment.population)
-                damaged = _damaged_for_good(experiment.population, store, remote, revived)
                 resumed = Resumed(
                     time_s=time.time(),
-                    damaged=damaged,
+                    damaged=_damaged_for_good(experiment.population, store, remote, revived),
                     revived=revived,
                     anew=anew,
-                    revision=keep_revision(definition, objects) if continuation.is_revised else None,
                 )
-                first = experiment.handle(resumed)
+                first = experiment.handle(
+                    _redefining(resumed, definition, objects) if continuation.is_revised else resumed
+                )
                 journal.append(first.events)
             if remote is not None:
                 remote.mirroring.start()
@@ -391,3 +397,9 @@ def _paths(mutations: Mapping[str, object], prefix: str = "") -> list[str]:
         else:
             paths.append(f"{prefix}{key}")
     return paths
+
+
+def _redefining(resumed: Resumed, definition: Definition, objects: ObjectTable) -> Resumed:
+    """Return the event with what the experiment is from now on, but for its trainable."""
+    record, parts = recorded(dataclasses.replace(definition, prepared=None))
+    return msgspec.structs.replace(resumed, definition=record, parts=objects.add(parts))

@@ -13,7 +13,8 @@ from poptune.journal.journal import fold
 from poptune.mirroring import fetch_for_reading
 from poptune.storage import origin, remote_url
 from poptune.tuner.definition import Definition
-from poptune.tuner.folder import ExperimentFolder, revised
+from poptune.tuner.folder import ExperimentFolder
+from poptune.tuner.recorded import redefined
 from poptune.types import CheckpointId
 from poptune.verification import Deciders, Verification, check_states, kept, replay
 
@@ -74,12 +75,12 @@ def _kept_now(folder: ExperimentFolder) -> set[CheckpointId]:
 
 
 def _verify(folder: ExperimentFolder) -> Verification:
-    definition, objects = folder.definition()
+    beginnings, objects = folder.beginnings()
     with closing(SqliteJournal.open(folder.layout.journal, objects, read_only=True)) as journal:
         found = replay(
             lambda: consistent(journal.read()),
-            _deciders(definition),
-            lambda revision: _deciders(revised(objects, revision)),
+            _deciders(redefined(beginnings[0], objects)),
+            lambda changed: _deciders(redefined(changed, objects)),
         )
         checkpoints = kept(fold(journal))
         broken = check_states(folder.path, checkpoints, remote=folder.remote)

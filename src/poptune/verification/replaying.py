@@ -67,16 +67,18 @@ class Deciders:
 
 
 def replay(
-    read: Callable[[], Iterable[Event]], first: Deciders, revised: Callable[[int], Deciders] | None = None
+    read: Callable[[], Iterable[Event]],
+    first: Deciders,
+    redefined: Callable[[Resumed], Deciders] | None = None,
 ) -> Replay:
     """Settle everything again that a journal says was settled.
 
     Args:
         read: Returns the events of the journal, from the first.
         first: Who decided.
-        revised: Who has decided from a session on that has changed the experiment, by its revision's number.
+        redefined: Who has decided from a session on that has changed the experiment.
     """
-    return _Replaying(read, first, revised).run()
+    return _Replaying(read, first, redefined).run()
 
 
 class _Replaying:
@@ -84,10 +86,10 @@ class _Replaying:
         self,
         read: Callable[[], Iterable[Event]],
         first: Deciders,
-        revised: Callable[[int], Deciders] | None,
+        redefined: Callable[[Resumed], Deciders] | None,
     ) -> None:
         self._read = read
-        self._revised = revised
+        self._redefined = redefined
         self._found = Replay()
         self._appoint(first)
         self._machine = Experiment(self._witness, self._settings)
@@ -99,8 +101,8 @@ class _Replaying:
     def run(self) -> Replay:
         for given, outcomes in _steps(self._read()):
             if isinstance(given, Resumed):
-                if given.revision is not None and self._revised is not None:
-                    self._appoint(self._revised(given.revision))
+                if given.definition is not None and self._redefined is not None:
+                    self._appoint(self._redefined(given))
                 self._fold_again(self._found.events)
             self._step(given, outcomes)
             if len(self._found.differences) >= _MOST_DIFFERENCES:

@@ -17,12 +17,12 @@ class ThresholdStopper(Stopper):
     """Ends a trial when any of these metrics reaches its value: a dict among several rules."""
 
     def __init__(self, thresholds: Mapping[str, float]) -> None:
-        self._thresholds = dict(thresholds)
+        self.thresholds = dict(thresholds)
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return any(
             (value := number_at(result, metric)) is not None and value >= least
-            for metric, least in self._thresholds.items()
+            for metric, least in self.thresholds.items()
         )
 
 

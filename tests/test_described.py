@@ -1,6 +1,6 @@
 """Each setting of ours is made again from a record of it, and all else is the user's own part."""
 
-import datetime
+import datetime as dt
 import io
 import json
 import math
@@ -83,7 +83,7 @@ SAMPLES = {
     "NoopStopper": tune.NoopStopper(),
     "FunctionStopper": tune.FunctionStopper(enough),
     "MaximumIterationStopper": tune.MaximumIterationStopper(7),
-    "TimeoutStopper": tune.TimeoutStopper(datetime.timedelta(minutes=1)),
+    "TimeoutStopper": tune.TimeoutStopper(dt.timedelta(minutes=1)),
     "TrialPlateauStopper": tune.TrialPlateauStopper("loss", num_results=9, metric_threshold=0.5, mode="min"),
     "ExperimentPlateauStopper": tune.ExperimentPlateauStopper("loss", std=0.1, top=3, mode="max", patience=2),
     "CombinedStopper": tune.CombinedStopper(tune.MaximumIterationStopper(3), tune.FunctionStopper(enough)),
@@ -129,7 +129,7 @@ def test_a_setting_is_made_again_from_its_record(kind):
 @pytest.mark.parametrize("kind", SAMPLES)
 def test_within_an_object_of_the_users_it_is_pickled_by_what_it_was_made_with(kind):
     content = pickling.dumps(OrderedDict(mine=SAMPLES[kind]))
-    module, name = KINDS[kind].at.split(":")
+    module = KINDS[kind].at.partition(":")[0]
     assert module.encode() not in content, "a class of ours is not named by where it lies today"
     again = pickling.Loader().load(io.BytesIO(content))["mine"]
     assert same(described.arguments_of(again), described.arguments_of(SAMPLES[kind]))
@@ -213,7 +213,14 @@ def test_a_constructor_that_refuses_is_told_by_the_kind():
 
 @pytest.mark.parametrize(
     "thing",
-    [tune.report, tune.Trainable, tune.Callback, schedulers.PopulationBasedTraining, tune.bind, ray_tune.report],
+    [
+        tune.report,
+        tune.Trainable,
+        tune.Callback,
+        schedulers.PopulationBasedTraining,
+        tune.bind,
+        ray_tune.report,
+    ],
     ids=lambda thing: thing.__name__,
 )
 def test_functions_and_classes_of_ours_are_pickled_by_where_users_find_them(thing):

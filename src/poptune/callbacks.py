@@ -17,6 +17,7 @@ from poptune.core.events import (
     Planned,
     Reported,
     Restarted,
+    Spawned,
 )
 from poptune.core.population import Population, Trial
 from poptune.core.scheduler import Load
@@ -237,14 +238,21 @@ class CallbackRunner:
             self._call("on_step_end", callbacks=self._watching, iteration=self._iteration)
 
     def _begin(self, population: Population) -> None:
-        trainable = population.created.trainable if population.created else ""
-        for view in {callback.trial_view for callback in self._callbacks}:
-            self._views[view] = [view(trial, self._layout, trainable) for trial in population.trials]
+        self._views = {callback.trial_view: [] for callback in self._callbacks}
+        self._show_newcomers(population)
         for callback in self._callbacks:
             self._ask(callback, "setup", copied(dict(self._setup)))
 
+    def _show_newcomers(self, population: Population) -> None:
+        """Have a view of each trial; of one that is born later, too."""
+        trainable = population.created.trainable if population.created else ""
+        for view, shown in self._views.items():
+            shown += [view(trial, self._layout, trainable) for trial in population.trials[len(shown) :]]
+
     def _tell(self, event: Event, population: Population) -> None:
         match event:
+            case Spawned():
+                self._show_newcomers(population)
             case Planned(plan=plan):
                 for decision in plan.decisions:
                     if isinstance(decision.source, Load):

@@ -10,10 +10,11 @@ from poptune.controller import Controller, Limits
 from poptune.controller import controller as module
 from poptune.controller.cleaning import Cleaning
 from poptune.controller.effects import Effects
-from poptune.core.events import Completed, Created, Failed, Left, PopulationStopped, TrialSpec
+from poptune.core.events import Completed, Created, Failed, Left, PopulationStopped
 from poptune.core.experiment import Experiment
 from poptune.core.retries import Retries
 from poptune.core.settings import Settings
+from poptune.core.trial_spec import TrialSpec
 from poptune.errors import PoptuneWarning
 from poptune.journal import MemoryJournal
 from poptune.runtime.protocol import (

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from poptune.core.barriers import Barriers
-from poptune.core.events import TrialSpec
 from poptune.core.population import Trial
 from poptune.core.scheduler import Run
+from poptune.core.trial_spec import TrialSpec
 from poptune.types import TrialId, TrialStatus
 
 

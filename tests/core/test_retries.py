@@ -132,7 +132,7 @@ def test_a_trial_that_failed_too_often_is_reborn_as_a_copy_of_one_of_the_best() 
 
 def test_with_its_new_life_it_gets_its_retries_back() -> None:
     story, _ = reborn({1: 1.0, 2: 3.0}, per_trial=0)
-    story.machine._failures._retries = Retries(per_trial=1, rebirth=True)
+    story.machine._books.failures._retries = Retries(per_trial=1, rebirth=True)
     assert not any(isinstance(event, Planned) for event in story.fail(0).events), "the first is forgiven"
     assert any(isinstance(event, Planned) for event in story.fail(0).events)
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from poptune.core.events import TrialSpec
 from poptune.core.population import Trial
 from poptune.core.scheduler import Run
 from poptune.core.slots import Slots
+from poptune.core.trial_spec import TrialSpec
 from poptune.types import TrialId, TrialStatus
 
 

@@ -38,7 +38,9 @@ def test_it_is_shown_on_the_command_line(layout_1):
 
 @pytest.mark.parametrize("ask", [tune.Tuner.restore, tune.verify], ids=["restore", "verify"])
 def test_that_the_first_layout_cannot_be_continued_is_said_with_what_can_be_done(layout_1, ask):
-    with pytest.raises(tune.ExperimentError, match="with an earlier poptune.*ResultGrid.from_path.*begin a new"):
+    with pytest.raises(
+        tune.ExperimentError, match="with an earlier poptune.*ResultGrid.from_path.*begin a new"
+    ):
         ask(layout_1)
 
 

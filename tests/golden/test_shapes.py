@@ -4,14 +4,14 @@ import copy
 import json
 
 import pytest
-
 from shapes import FILE, changed_without_a_version, shapes
 
 
 def test_what_is_kept_looks_as_was_written_down_for_its_version():
     assert shapes() == json.loads(FILE.read_text()), (
-        "a record or a setting has changed: give its kind a new version (_NEWEST in journal/records.py, upgrades "
-        "in described.py) with a reader and a sample of the one before, then `python tests/helpers/shapes.py`"
+        "a record or a setting has changed: give its kind a new version (_NEWEST in journal/records.py, "
+        "upgrades in described.py) with a reader and a sample of the one before, then run "
+        "`python tests/helpers/shapes.py`"
     )
 
 

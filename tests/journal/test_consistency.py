@@ -5,18 +5,9 @@ import re
 import pytest
 from msgspec.structs import replace
 
-from poptune.core.events import (
-    Completed,
-    Created,
-    Failed,
-    Forgotten,
-    Left,
-    Planned,
-    Reported,
-    Restarted,
-    TrialSpec,
-)
+from poptune.core.events import Completed, Created, Failed, Forgotten, Left, Planned, Reported, Restarted
 from poptune.core.scheduler import CheckpointRef, Decision, Load, Plan, Run
+from poptune.core.trial_spec import TrialSpec
 from poptune.errors import JournalError
 from poptune.journal import consistent
 from poptune.types import TrialStatus

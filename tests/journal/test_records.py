@@ -26,10 +26,11 @@ from poptune.core.events import (
     Resumed,
     Returned,
     SlotsChanged,
+    Spawned,
     Ticked,
-    TrialSpec,
 )
-from poptune.core.scheduler import CheckpointRef, Decision, End, Load, Plan, Run
+from poptune.core.scheduler import CheckpointRef, Decision, End, Fresh, Load, Plan, Rest, Run
+from poptune.core.trial_spec import TrialSpec
 from poptune.core.unopened import UnopenedObject
 from poptune.described import Described, Part
 from poptune.equality import same
@@ -57,7 +58,8 @@ GOLDEN: dict[str, tuple[str | None, str, Event]] = {
             '{"time_s":1.5,"name":"mnist","trainable":"train","seed":7,"metric":"loss","mode":"min",'
             '"time_attr":"training_iteration","trials":{"$tuple":[{"id":"e_00000","index":0,"name":"train_e_00000",'
             '"tag":"0_lr=0.1","folder":"trial_0","config":{"lr":0.1,"betas":{"$tuple":[0.9,0.99]},'
-            '"net":{"$object":0,"text":"<class \'collections.OrderedDict\'>"}}}]},"definition":{"$record":"RunConfig","version":1,'
+            '"net":{"$object":0,"text":"<class \'collections.OrderedDict\'>"}}}]},'
+            '"definition":{"$record":"RunConfig","version":1,'
             '"arguments":{"name":"mnist","stop":{"$part":0,"text":"<function enough>"},'
             '"log_to_file":{"$tuple":["out","err"]}}}}'
         ),
@@ -142,17 +144,41 @@ GOLDEN: dict[str, tuple[str | None, str, Event]] = {
             parts=4,
         ),
     ),
+    "spawned": (
+        None,
+        (
+            '{"trials":{"$tuple":[{"id":"e_00002","index":2,"name":"train_e_00002","tag":"2",'
+            '"folder":"trial_2","config":{"betas":{"$tuple":[0.9]}},"store":"checkpoints/trial_2"}]}}'
+        ),
+        Spawned(
+            trials=(
+                TrialSpec(
+                    id=TrialId("e_00002"),
+                    index=2,
+                    name="train_e_00002",
+                    tag="2",
+                    folder="trial_2",
+                    config={"betas": (0.9,)},
+                    store="checkpoints/trial_2",
+                ),
+            )
+        ),
+    ),
     "planned": (
         None,
         (
             '{"plan":{"decisions":{"$tuple":[{"trial":"e_00000","next":{"kind":"run","until":8.0,'
             '"barrier":"perturbation"},"source":{"kind":"load","checkpoint":{"id":"e_00001/checkpoint_000002",'
             '"trial":"e_00001","path":"trial_1/checkpoint_000002","number":2,"iteration":4,"age":4.0,'
-            '"time_total_s":2.5,"score":null,"report":4}},"config":{"lr":0.2},"reason":"among the lowest",'
+            '"time_total_s":2.5,"score":null,"report":4},"parts":"weights"},"config":{"lr":0.2},'
+            '"reason":"among the lowest",'
             '"seen":{"own":-1.0,"donor":2.0},"iteration":3,"donor":"e_00001","donor_config":{"lr":0.1},'
             '"facts":{"$dict":[["$odd",1]]}},{"trial":"e_00001","next":{"kind":"end"},"source":{"kind":"keep"},'
             '"config":null,"reason":"","seen":{},"iteration":null,"donor":null,"donor_config":null,'
-            '"facts":{}}]},"warnings":{"$tuple":["beware"]}}}'
+            '"facts":{}},{"trial":"e_00002","next":{"kind":"rest"},"source":{"kind":"fresh"},'
+            '"config":null,"reason":"","seen":{},"iteration":null,"donor":null,"config_donor":"e_00000",'
+            '"donor_config":null,"facts":{},"forgives":false}]},"warnings":{"$tuple":["beware"]},"pin":{"$tuple":[]},'
+            '"unpin":{"$tuple":[]},"spawn":{"$tuple":[]},"retire":{"$tuple":["e_00003"]}},"cause":"idle"}'
         ),
         Planned(
             plan=Plan(
@@ -160,7 +186,7 @@ GOLDEN: dict[str, tuple[str | None, str, Event]] = {
                     Decision(
                         trial=A,
                         next=Run(until=8.0, barrier="perturbation"),
-                        source=Load(CHECKPOINT),
+                        source=Load(CHECKPOINT, parts="weights"),
                         config={"lr": 0.2},
                         reason="among the lowest",
                         seen={"own": -1.0, "donor": 2.0},
@@ -170,9 +196,12 @@ GOLDEN: dict[str, tuple[str | None, str, Event]] = {
                         facts={"$odd": 1},
                     ),
                     Decision(trial=B, next=End()),
+                    Decision(trial=TrialId("e_00002"), next=Rest(), source=Fresh(), config_donor=A),
                 ),
                 warnings=("beware",),
-            )
+                retire=(TrialId("e_00003"),),
+            ),
+            cause="idle",
         ),
     ),
     "restarted": (A, '{"trial":"e_00000","cause":"failure"}', Restarted(trial=A, cause="failure")),
@@ -221,6 +250,38 @@ BEFORE: dict[tuple[str, int], tuple[str, Event]] = {
     ("resumed", 1): (
         '{"time_s":3.0,"damaged":{"$tuple":["a"]},"revision":2}',
         Resumed(time_s=3.0, damaged=("a",)),
+    ),
+    ("planned", 2): (
+        (
+            '{"plan":{"decisions":{"$tuple":[{"trial":"e_00000","next":{"kind":"run","until":8.0,'
+            '"barrier":"perturbation"},"source":{"kind":"load","checkpoint":{"id":"e_00001/checkpoint_000002",'
+            '"trial":"e_00001","path":"trial_1/checkpoint_000002","number":2,"iteration":4,"age":4.0,'
+            '"time_total_s":2.5,"score":null,"report":4}},"config":{"lr":0.2},"reason":"among the lowest",'
+            '"seen":{"own":-1.0,"donor":2.0},"iteration":3,"donor":"e_00001","donor_config":{"lr":0.1},'
+            '"facts":{"$dict":[["$odd",1]]}},{"trial":"e_00001","next":{"kind":"end"},"source":{"kind":"keep"},'
+            '"config":null,"reason":"","seen":{},"iteration":null,"donor":null,"donor_config":null,'
+            '"facts":{}}]},"warnings":{"$tuple":["beware"]}}}'
+        ),
+        Planned(
+            plan=Plan(
+                decisions=(
+                    Decision(
+                        trial=A,
+                        next=Run(until=8.0, barrier="perturbation"),
+                        source=Load(CHECKPOINT),
+                        config={"lr": 0.2},
+                        reason="among the lowest",
+                        seen={"own": -1.0, "donor": 2.0},
+                        iteration=3,
+                        donor=B,
+                        donor_config={"lr": 0.1},
+                        facts={"$odd": 1},
+                    ),
+                    Decision(trial=B, next=End()),
+                ),
+                warnings=("beware",),
+            )
+        ),
     ),
     ("planned", 1): (
         (

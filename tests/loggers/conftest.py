@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from poptune.core.events import Created, Event, Reported, TrialSpec
+from poptune.core.events import Created, Event, Reported
 from poptune.core.population import Population, Trial
+from poptune.core.trial_spec import TrialSpec
 from poptune.journal import MemoryJournal, valid_results
 from poptune.layout import Layout
 from poptune.types import TrialId

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from poptune.core.events import Created, Left, Planned, Reported, TrialSpec
+from poptune.core.events import Created, Left, Planned, Reported
 from poptune.core.population import Population
 from poptune.core.scheduler import Decision, Load, Plan, Run
+from poptune.core.trial_spec import TrialSpec
 from poptune.journal import ObjectTable, SqliteJournal
 from poptune.layout import Layout
 from poptune.results import ResultGrid

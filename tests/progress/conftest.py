@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from poptune.core.commands import Proceed, Start
-from poptune.core.events import Created, Event, Failed, Input, Reported, TrialSpec
+from poptune.core.events import Created, Event, Failed, Input, Reported
 from poptune.core.experiment import Experiment
 from poptune.core.population import Trial
 from poptune.core.retries import Retries
 from poptune.core.settings import Settings
+from poptune.core.trial_spec import TrialSpec
 from poptune.progress import RunFacts
 from poptune.schedulers import FIFOScheduler, PopulationBasedTraining
 from poptune.types import TrialId

@@ -62,7 +62,8 @@ def test_a_real_kernel_shows_one_table_and_updates_it() -> None:
     nbclient = pytest.importorskip("nbclient")
     nbformat = pytest.importorskip("nbformat")
     code = """
-from poptune.core.events import Created, TrialSpec
+from poptune.core.events import Created
+from poptune.core.trial_spec import TrialSpec
 from poptune.core.experiment import Experiment
 from poptune.core.settings import Settings
 from poptune.progress import RunFacts, watch

@@ -94,14 +94,26 @@ def test_a_policy_file_of_anything_is_refused(tmp_path, content):
 
 # Records and journals
 
-KINDS = ["created", "reported", "results", "planned", "left", "forgotten", "failed", "resumed", "", "x"]
+KINDS = [
+    "created",
+    "reported",
+    "results",
+    "spawned",
+    "planned",
+    "left",
+    "forgotten",
+    "failed",
+    "resumed",
+    "",
+    "x",
+]
 
 
 @pytest.mark.slow
 @settings(BRIEF, max_examples=300)
 @given(
     kind=st.sampled_from(KINDS),
-    version=st.sampled_from([1, 0, -1, 2, None, "1", b"1", 1.5]),
+    version=st.sampled_from([1, 2, 3, 0, -1, 2, None, "1", b"1", 1.5]),
     payload=st.binary(max_size=30)
     | JSON.map(json.dumps).map(str.encode)
     | st.sampled_from([None, 7, "text"]),

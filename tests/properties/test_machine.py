@@ -8,6 +8,7 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
+from skeletons import SKELETONS, Backtracking, Replays
 
 from poptune.controller.damage import damaged_checkpoints
 from poptune.core.events import (
@@ -25,7 +26,7 @@ from poptune.core.experiment import Experiment
 from poptune.core.retention import Retention
 from poptune.core.retries import Retries
 from poptune.core.revival import to_revive
-from poptune.core.scheduler import Keep, Load, Plan, Run
+from poptune.core.scheduler import Fresh, Keep, Load, Plan, Rest, Run
 from poptune.core.settings import Settings
 from poptune.errors import CorruptCheckpointError
 from poptune.journal import MemoryJournal, valid_results
@@ -53,6 +54,8 @@ FOLDED = (
     "superseded",
     "strayed",
     "decisions",
+    "resting",
+    "generation",
 )
 
 
@@ -125,7 +128,7 @@ class PopulationUnderFire(RuleBasedStateMachine):
         rebirth=st.booleans(),
         keep=st.sampled_from([None, 1, 1, 2]),
         seed=st.integers(0, 3),
-        kind=st.sampled_from([PopulationBasedTraining, PopulationBasedTraining, Restless, Historian]),
+        kind=st.sampled_from([*[PopulationBasedTraining] * 3, Restless, Historian, *SKELETONS]),
         takes_configs=st.booleans(),
     )
     def begin(
@@ -142,15 +145,18 @@ class PopulationUnderFire(RuleBasedStateMachine):
         kind,
         takes_configs,
     ):
-        self.scheduler = kind(
-            time_attr="training_iteration",
-            metric="score",
-            mode="max",
-            perturbation_interval=interval,
-            hyperparam_mutations={"lr": uniform(0, 1), "batch": [16, 32, 64]},
-            synch=synch,
-            require_attrs=False,
-        )
+        if kind in SKELETONS:
+            self.scheduler = kind(interval=interval, synch=synch and kind in {Backtracking, Replays})
+        else:
+            self.scheduler = kind(
+                time_attr="training_iteration",
+                metric="score",
+                mode="max",
+                perturbation_interval=interval,
+                hyperparam_mutations={"lr": uniform(0, 1), "batch": [16, 32, 64]},
+                synch=synch,
+                require_attrs=False,
+            )
         self.settings = Settings(
             slots=slots,
             max_residents=None if residents is None else slots + residents,
@@ -161,7 +167,7 @@ class PopulationUnderFire(RuleBasedStateMachine):
         self.journal = MemoryJournal()
         self.workers = SimulatedWorkers(takes_configs=takes_configs)
         self.experiment = Experiment(self.scheduler, self.settings)
-        self.decided = set()
+        self.decided, self.resting, self.decisions = set(), set(), 0
         self.late = []
         self.valid = defaultdict(list)
         self.ways_back = defaultdict(list)
@@ -195,6 +201,8 @@ class PopulationUnderFire(RuleBasedStateMachine):
                 for decision in plan.decisions:
                     if isinstance(decision.source, Load):
                         self.note_way_back(decision.trial, decision.source.checkpoint.path, own=False)
+                    elif isinstance(decision.source, Fresh):
+                        self.note_way_back(decision.trial, "the beginning", own=False)
                 self.check_plan(event)
 
     def note_way_back(self, trial, path, *, own):
@@ -205,11 +213,12 @@ class PopulationUnderFire(RuleBasedStateMachine):
             case Forgotten(checkpoints=checkpoints):
                 for checkpoint in checkpoints:
                     owner, _, name = checkpoint.rpartition("/")
-                    self.gone.add(f"{self.experiment.population[owner].spec.folder}/{name}")
+                    self.gone.add(f"{self.experiment.population[owner].spec.checkpoints_folder}/{name}")
             case Failed(damaged=damaged):
                 self.gone.add(damaged)
-            case Resumed(damaged=damaged, anew=anew):
+            case Resumed(damaged=damaged, anew=anew, revived=revived):
                 self.gone.update(damaged)
+                self.decided = {key for key in self.decided if key[0] not in revived}
                 for trial in anew:
                     self.ways_back[trial].clear()
 
@@ -224,11 +233,16 @@ class PopulationUnderFire(RuleBasedStateMachine):
     def check_plan(self, planned):
         for decision in planned.plan.decisions:
             trial = self.experiment.population[decision.trial]
-            key = (trial.id, trial.decisions)
-            assert key not in self.decided, "a milestone was decided twice"
-            self.decided.add(key)
+            self.decisions += 1
+            was_called = trial.id in self.resting
+            (self.resting.add if isinstance(decision.next, Rest) else self.resting.discard)(trial.id)
+            if planned.cause == "milestone" and not was_called:
+                key = (trial.id, trial.reports)
+                assert key not in self.decided, "a milestone was decided twice"
+                self.decided.add(key)
             if decision.donor is not None:
                 assert decision.donor != trial.id
+            if decision.donor is not None and "donor" in decision.seen:
                 seen = decision.seen["donor"]
                 assert math.isfinite(seen), "a score that is not finite donated"
                 own = decision.seen["own"]
@@ -329,7 +343,8 @@ class PopulationUnderFire(RuleBasedStateMachine):
         assert not live or self.workers.training
         for trial in live:
             resident = trial.id in self.workers.trials
-            assert resident == (trial.status is not TrialStatus.PENDING)
+            assert trial.resting or resident == (trial.status is not TrialStatus.PENDING)
+            assert not (trial.resting and trial.id in self.workers.training)
 
     @invariant()
     def what_a_trial_would_go_back_to_exists(self):
@@ -380,7 +395,7 @@ class PopulationUnderFire(RuleBasedStateMachine):
             found = replay(self.journal.read, Deciders(self.scheduler, self.settings))
             assert found.differences == []
             assert found.events == len(list(self.journal.read()))
-            assert found.decisions == len(self.decided)
+            assert found.decisions == self.decisions
 
 
 def _same(one, other):

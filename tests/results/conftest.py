@@ -9,19 +9,10 @@ from typing import Any
 import pytest
 
 from poptune.checkpoints import Checkpoint, DirectoryStore
-from poptune.core.events import (
-    Completed,
-    Created,
-    Event,
-    Failed,
-    Left,
-    Planned,
-    Reported,
-    Restarted,
-    TrialSpec,
-)
+from poptune.core.events import Completed, Created, Event, Failed, Left, Planned, Reported, Restarted
 from poptune.core.population import Population, Trial
 from poptune.core.scheduler import Decision, Load, Plan, Run
+from poptune.core.trial_spec import TrialSpec
 from poptune.journal import ObjectTable, SqliteJournal
 from poptune.layout import Layout
 from poptune.results import ResultGrid

@@ -26,8 +26,8 @@ class Barriers:
         self._bound_for: dict[TrialId, str] = {}
 
     def update(self, trial: Trial) -> None:
-        """Follow a trial after a record about it: a dead one drops out and blocks nobody."""
-        name = trial.run.barrier if trial.status.is_live else None
+        """Follow a trial after a record about it: one that has ended, or rests, blocks nobody."""
+        name = trial.run.barrier if trial.status.is_live and not trial.resting else None
         before = self._bound_for.get(trial.id)
         if before is not None and before != name:
             self._remove(trial.id, before)

@@ -10,9 +10,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-from poptune.core.scheduler import Plan
+from poptune.core.scheduler import Cause, Plan
+from poptune.core.trial_spec import TrialSpec
 from poptune.described import Described
-from poptune.types import CheckpointId, Config, Metrics, Mode, TrialId, TrialStatus
+from poptune.types import CheckpointId, Metrics, Mode, TrialId, TrialStatus
 
 Ending = Literal[
     "",
@@ -26,27 +27,6 @@ Ending = Literal[
 ]
 """How a trial ended: by a condition of its own, by itself, by the scheduler, by failing, with the whole
 population, because another one failed, or because of a mistake that all would meet."""
-
-
-class TrialSpec(Struct, frozen=True, kw_only=True):
-    """What a trial is before it has trained: its names and its sampled config."""
-
-    id: TrialId
-    index: int
-    name: str
-    """The trainable's name and the id, ``train_convnet_69158_00000``."""
-    tag: str
-    """Index and sampled values, ``0_lr=0.0701,momentum=0.1774``."""
-    folder: str
-    """The trial's folder inside the experiment's."""
-    config: Config
-    store: str = ""
-    """What its checkpoints lie in; empty in experiments of before, where that is the trial's folder."""
-
-    @property
-    def checkpoints_folder(self) -> str:
-        """What its checkpoints lie in, relative to the experiment's folder."""
-        return self.store or self.folder
 
 
 class Created(Struct, frozen=True, kw_only=True):
@@ -155,10 +135,18 @@ class Resumed(Struct, frozen=True, kw_only=True):
     """The number of the object that holds the parts of that definition."""
 
 
+class Spawned(Struct, frozen=True, kw_only=True):
+    """Trials are born, as the plan has it that follows."""
+
+    trials: tuple[TrialSpec, ...]
+
+
 class Planned(Struct, frozen=True, kw_only=True):
     """The scheduler has decided. Never decided again: a fold takes the plan as it stands."""
 
     plan: Plan
+    cause: Cause | None = None
+    """Why it was asked; not known in journals of before."""
 
 
 class Restarted(Struct, frozen=True, kw_only=True):
@@ -203,5 +191,5 @@ Input = (
     | Resumed
     | Completed
 )
-Outcome = Planned | Restarted | Left | Forgotten
+Outcome = Spawned | Planned | Restarted | Left | Forgotten
 Event = Input | Outcome

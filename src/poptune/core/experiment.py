@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import structs
+
 from poptune.core.advice import CROWDED, DAMAGED, STALE_RESTART
-from poptune.core.barriers import Barriers
+from poptune.core.books import Books
 from poptune.core.commands import Command, Delete, Release, Warn, proceeding, starting
 from poptune.core.events import (
     Completed,
@@ -31,21 +33,20 @@ from poptune.core.events import (
     Resumed,
     Returned,
     SlotsChanged,
+    Spawned,
     Ticked,
 )
-from poptune.core.failures import Failures
-from poptune.core.keeping import Keeping
+from poptune.core.planning import Planning, is_empty
 from poptune.core.population import Population, Trial
-from poptune.core.random import derived_generator
-from poptune.core.scheduler import Decision, End, Keep, Load, Plan, Ready, Scheduler
+from poptune.core.scheduler import Decision, End, Keep, Plan, Ready, Scheduler
 from poptune.core.settings import Settings
 from poptune.core.slots import Slots
-from poptune.core.soundness import problem
 from poptune.equality import same
-from poptune.errors import InternalError, SchedulerError
+from poptune.errors import InternalError
 from poptune.types import TrialId, TrialStatus
 
 _FROM_A_TRIAL = (Reported, Returned, Failed, Declined)
+_FOLDED = (Reported, Planned, Restarted, Left)
 
 
 @dataclass(slots=True)
@@ -63,19 +64,17 @@ class Experiment:
         self.population = Population()
         self.scheduler = scheduler
         self.state: Any = None
+        self._planning = Planning(scheduler, self.population, settings.named)
         self._slots = Slots(settings.slots)
-        self._barriers = Barriers()
-        self._keeping = Keeping(settings.retention)
+        self._books = Books(settings)
         self._max_residents = settings.max_residents
-        self._failures = Failures(settings.retries)
-        self._live: set[TrialId] = set()
         self._warned: set[str] = set()
         self._step = Step()
 
     @property
     def finished(self) -> bool:
         """Whether no trial is live any more."""
-        return self.population.created is not None and not self._live
+        return self.population.created is not None and not self._books.live
 
     @property
     def running(self) -> frozenset[TrialId]:
@@ -85,49 +84,20 @@ class Experiment:
     @property
     def wakes_at_s(self) -> float | None:
         """When it wants to be told that time has passed, by a ``Ticked``; ``None`` if it does not care."""
-        return self._failures.next_s
+        return self._books.failures.next_s
 
     def describe(self) -> str:
         """Return the scheduler's own line on where it stands."""
         return self.scheduler.describe(self.state, self.population)
 
-    def fold(self, event: Event) -> None:  # noqa: C901 - a case for each kind
+    def fold(self, event: Event) -> None:
         """Take over one journaled record; decides nothing and commands nothing."""
         self.population.apply(event)
-        match event:
-            case Reported():
-                self.state = self.scheduler.fold(self.state, event, self.population)
-                trial = self.population[event.trial]
-                if trial.arrived or event.checkpoint is not None:
-                    self._settle(trial)
-            case Created(trials=trials):
-                self.state = self.scheduler.init(trials)
-                self._live = {trial.id for trial in trials}
-            case Restarted(trial=trial_id) | Left(trial=trial_id):
-                self.state = self.scheduler.fold(self.state, event, self.population)
-                if isinstance(event, Left):
-                    self._live.discard(trial_id)
-                self._settle(self.population[trial_id])
-            case Failed(damaged=""):
-                self._failures.note(event)
-            case Failed() | Resumed():
-                if isinstance(event, Resumed):
-                    self._live.update(event.revived)
-                    self._failures.forget_mistakes()
-                for trial in self.population.trials:
-                    self._settle(trial)
-            case Planned(plan=plan):
-                self.state = self.scheduler.fold(self.state, event, self.population)
-                for decision in plan.decisions:
-                    self._settle(self.population[decision.trial])
-                self._keeping.let_go(plan.unpin)
-            case _:
-                pass
-
-    def _settle(self, trial: Trial) -> None:
-        """Bring the derived books in line with what was folded of a trial."""
-        self._keeping.update(trial)
-        self._barriers.update(trial)
+        if isinstance(event, _FOLDED):
+            self.state = self.scheduler.fold(self.state, event, self.population)
+        elif isinstance(event, Created):
+            self.state = self.scheduler.init(event.trials)
+        self._books.fold(event, self.population)
 
     def handle(self, event: Input) -> Step:
         """Fold an input, decide what is to be decided, and deal out the slots."""
@@ -166,19 +136,18 @@ class Experiment:
                 self._wake(time_s)
             case PopulationStopped(reason=reason):
                 self._stop_all(reason)
-            case ResidentsLimited(limit=limit):
-                self._max_residents = max(limit, self._slots.total)
-                self._make_room(0)
-            case SlotsChanged(slots=slots):
-                self._slots.total = slots
-                if self._max_residents is not None:
-                    self._max_residents = max(self._max_residents, slots)
+            case ResidentsLimited() | SlotsChanged():
+                self._make_do_with(event)
             case Resumed(damaged=damaged):
                 self._resume(damaged)
             case Completed():
                 pass
         self._open_barriers()
         self._dispatch()
+        if self.scheduler.needs.idle:
+            self._offer_idle_slots()
+        if self._books.live and all(self.population[trial].resting for trial in self._books.live):
+            self._stop_all("it rested, and nobody was left to have it called")
         self._clean()
 
     def _record(self, event: Event) -> None:
@@ -227,11 +196,11 @@ class Experiment:
             self._on_damage(trial, failed.damaged)
             return
         self._slots.forget(trial.id)
-        answer = self._failures.answer(trial, failed, len(self.population.trials))
+        answer = self._books.failures.answer(trial, failed, len(self.population.trials))
         if answer.restarts:
             self._record(Restarted(trial=trial.id, cause="failure"))
             self._show(trial)
-            if not self._failures.rests(trial, failed.time_s):
+            if not self._books.failures.waits(trial, failed.time_s):
                 self._queue(trial)
             return
         if answer.is_reborn:
@@ -258,8 +227,18 @@ class Experiment:
     def _warn_of_damage(self, checkpoint: str) -> None:
         self.warn(DAMAGED.format(checkpoint=checkpoint))
 
+    def _make_do_with(self, limit: ResidentsLimited | SlotsChanged) -> None:
+        """Have as many slots as there are from now on, and at least as many places in memory."""
+        if isinstance(limit, ResidentsLimited):
+            self._max_residents = max(limit.limit, self._slots.total)
+            self._make_room(0)
+            return
+        self._slots.total = limit.slots
+        if self._max_residents is not None:
+            self._max_residents = max(self._max_residents, limit.slots)
+
     def _wake(self, now_s: float) -> None:
-        for trial_id in self._failures.pop_rested(now_s):
+        for trial_id in self._books.failures.pop_due(now_s):
             trial = self.population[trial_id]
             if trial.status.is_live:
                 self._queue(trial)
@@ -288,29 +267,41 @@ class Experiment:
             if trial.arrived and trial.run.barrier is None:
                 self._decide(Ready(cause="milestone", trials=(trial.id,)))
 
-    def _decide(self, ready: Ready) -> None:
-        plan = self.scheduler.decide(self.state, self.population, ready, self._random)
-        self._check(plan, ready)
+    def _decide(self, ready: Ready) -> Plan:
+        plan = self._planning.plan(self.state, ready)
+        if ready.cause == "idle" and is_empty(plan):
+            return plan
+        if plan.spawn:
+            self._record(Spawned(trials=plan.spawn))
         unaware = {decision.trial for decision in plan.decisions if self._is_news(decision)}
         reached = {trial: self.population[trial].age for trial in ready.trials}
-        self._record(Planned(plan=plan))
+        self._record(Planned(plan=structs.replace(plan, spawn=()), cause=ready.cause))
         for warning in plan.warnings:
             self.warn(warning)
         for decision in plan.decisions:
-            trial = self.population[decision.trial]
-            if isinstance(decision.next, End):
-                failed = ready.cause == "exhausted"
-                status = TrialStatus.ERROR if failed else TrialStatus.TERMINATED
-                cause: Ending = "failed" if failed else "decided"
-                self._leave(trial, status, decision.reason, cause=cause, unwound=False)
-                continue
-            self._slots.set_pending(trial.id, load=isinstance(decision.source, Load))
-            if trial.id in unaware:
-                self._slots.set_unaware(trial.id)
-            if trial.id in self._slots.running and not self._slots.must_yield(trial, reached[trial.id]):
-                self._enter(trial)
-            else:
-                self._queue(trial)
+            if decision.trial in unaware:
+                self._slots.set_unaware(decision.trial)
+            self._carry_out(decision, ready, reached.get(decision.trial))
+        for trial_id in plan.retire:
+            trial = self.population[trial_id]
+            self._leave(trial, TrialStatus.TERMINATED, "it retired", cause="decided", unwound=False)
+        return plan
+
+    def _carry_out(self, decision: Decision, ready: Ready, reached: float | None) -> None:
+        """Have a trial do what was decided; ``reached`` is where one stood that was at a milestone."""
+        trial = self.population[decision.trial]
+        if isinstance(decision.next, End):
+            failed = ready.cause == "exhausted"
+            status = TrialStatus.ERROR if failed else TrialStatus.TERMINATED
+            cause: Ending = "failed" if failed else "decided"
+            self._leave(trial, status, decision.reason, cause=cause, unwound=False)
+            return
+        self._slots.set_pending(trial.id, load=not isinstance(decision.source, Keep))
+        goes_on = trial.id in self._slots.running and not trial.resting
+        if goes_on and not self._slots.must_yield(trial, trial.age if reached is None else reached):
+            self._enter(trial)
+        else:
+            self._queue(trial)
 
     def _is_news(self, decision: Decision) -> bool:
         """Whether the trial is to go on as it stands, but with another config."""
@@ -318,14 +309,13 @@ class Experiment:
         keeps = config is not None and isinstance(decision.source, Keep)
         return keeps and not same(config, self.population[decision.trial].config)
 
-    def _check(self, plan: Plan, ready: Ready) -> None:
-        if broken := problem(plan, self.population, ready):
-            raise SchedulerError(f"A plan of {type(self.scheduler).__name__} cannot be carried out: {broken}")
-
-    def _random(self, purpose: str, trial: TrialId) -> Any:
-        assert self.population.created is not None
-        member = self.population[trial]
-        return derived_generator(self.population.created.seed, purpose, member.index, member.decisions)
+    def _offer_idle_slots(self) -> None:
+        """Ask what is to be done with free slots, until nothing is."""
+        while self._slots.is_idle and not self._books.is_stopped:
+            if is_empty(self._decide(Ready(cause="idle", trials=()))):
+                return
+            self._open_barriers()
+            self._dispatch()
 
     def warn(self, message: str) -> None:
         """Tell the user something, once."""
@@ -334,15 +324,15 @@ class Experiment:
             self._step.commands.append(Warn(message=message))
 
     def _open_barriers(self) -> None:
-        while opened := self._barriers.first_open():
+        while opened := self._books.barriers.first_open():
             barrier, members = opened
             self._decide(Ready(cause="milestone", trials=members, barrier=barrier))
 
     def _queue(self, trial: Trial) -> None:
-        """Give up the slot and, unless the trial waits at a barrier, stand in line for the next."""
+        """Give up the slot and, unless the trial waits at a barrier or rests, stand in line for the next."""
         self._slots.free(trial.id)
         self._show(trial)
-        if not trial.arrived:
+        if not (trial.arrived or trial.resting):
             self._slots.enqueue(trial)
 
     def _dispatch(self) -> None:
@@ -373,7 +363,8 @@ class Experiment:
         excess = self._slots.residents + wanted - self._max_residents
         for trial_id in self._slots.suspended() if excess > 0 else ():
             trial = self.population[trial_id]
-            if excess > 0 and (trial.is_saved or not trial.arrived) and trial.checkpoint:
+            would_lose = not trial.is_saved and (trial.arrived or trial.resting)
+            if excess > 0 and trial.checkpoint and not would_lose:
                 self._evict(trial)
                 excess -= 1
         if excess > 0 and wanted:
@@ -387,10 +378,11 @@ class Experiment:
 
     def _clean(self) -> None:
         """Give up the checkpoints that retention does not keep and nobody needs any more."""
-        if given_up := self._keeping.superfluous(self.population):
+        if given_up := self._books.keeping.superfluous(self.population):
             self._record(Forgotten(checkpoints=tuple(ref.id for ref in given_up)))
             self._step.commands.extend(Delete(checkpoint=ref) for ref in given_up)
 
     def _show(self, trial: Trial) -> None:
         if trial.status.is_live:
-            self.population.set_status(trial, self._slots.status(trial.id))
+            status = TrialStatus.PAUSED if trial.resting else self._slots.status(trial.id)
+            self.population.set_status(trial, status)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from poptune.core.events import Ending, Failed
 from poptune.core.mistakes import Mistakes, last_line
 from poptune.core.population import Trial
-from poptune.core.retries import Resting, Retries
+from poptune.core.retries import Backoff, Retries
 from poptune.types import TrialId
 
 
@@ -29,13 +29,13 @@ class Answer:
 
 
 class Failures:
-    """Counts failures, knows who rests after one, and answers the next."""
+    """Counts failures, knows who waits after one, and answers the next."""
 
     def __init__(self, retries: Retries) -> None:
         self._retries = retries
         self._number = 0
         self._mistakes = Mistakes()
-        self._resting = Resting()
+        self._backoff = Backoff()
 
     def note(self, failed: Failed) -> None:
         """Take note of a failure that is in the journal."""
@@ -63,18 +63,18 @@ class Failures:
         reason = f"trial {trial.index} failed, and fail_fast is set" if self._retries.fail_fast else ""
         return Answer(is_reborn=is_reborn, ends_all=reason)
 
-    def rests(self, trial: Trial, now_s: float) -> bool:
-        """Have a trial that is to restart rest first, if it is to; say whether it does."""
+    def waits(self, trial: Trial, now_s: float) -> bool:
+        """Have a trial that is to restart wait first, if it is to; say whether it does."""
         pause_s = self._retries.pause_of(trial)
         if pause_s:
-            self._resting.add(trial, now_s + pause_s)
+            self._backoff.add(trial, now_s + pause_s)
         return bool(pause_s)
 
     @property
     def next_s(self) -> float | None:
-        """When the first of those that rest may go on; ``None`` if nobody rests."""
-        return self._resting.next_s
+        """When the first of those that wait may go on; ``None`` if nobody waits."""
+        return self._backoff.next_s
 
-    def pop_rested(self, now_s: float) -> list[TrialId]:
-        """Return those that have rested long enough, in the order of their turn."""
-        return self._resting.pop_rested(now_s)
+    def pop_due(self, now_s: float) -> list[TrialId]:
+        """Return those that have waited long enough, in the order of their turn."""
+        return self._backoff.pop_due(now_s)

@@ -22,9 +22,10 @@ from poptune.core.events import (
     Reported,
     Restarted,
     Resumed,
-    TrialSpec,
+    Spawned,
 )
-from poptune.core.scheduler import CheckpointRef, Decision, Load, Run
+from poptune.core.scheduler import CheckpointRef, Decision, Fresh, Keep, Rest, Run
+from poptune.core.trial_spec import TrialSpec, newcomer
 from poptune.nested import value_at
 from poptune.places import checkpoint_path
 from poptune.types import CheckpointId, Config, Metrics, TrialId, TrialStatus
@@ -81,6 +82,11 @@ class TrialView(Protocol):
         """How often the trial has copied another."""
         ...
 
+    @property
+    def resting(self) -> bool:
+        """Whether it trains no further until a plan names it."""
+        ...
+
 
 @dataclass(slots=True, kw_only=True)
 class Trial:
@@ -114,6 +120,8 @@ class Trial:
     incarnation: int = 0
     arrived: bool = False
     """Whether it has reached its milestone and awaits the decision."""
+    resting: bool = False
+    """Whether it trains no further until a later plan names it."""
     donor: TrialId | None = None
     donor_config: Config | None = None
     """What the state was trained with that it has loaded for another config, and not reported from yet."""
@@ -153,6 +161,9 @@ class Population:
         self._metric: str | None = None
         self._trials: list[Trial] = []
         self._by_id: dict[TrialId, Trial] = {}
+        self._configs: dict[CheckpointId, Config] = {}
+        self.plans = 0
+        """How many plans there were."""
         self.pinned: set[CheckpointId] = set()
         """Checkpoints that a scheduler keeps for later plans."""
 
@@ -166,6 +177,14 @@ class Population:
     def __contains__(self, trial: object) -> bool:
         return trial in self._by_id
 
+    def config_of(self, checkpoint: CheckpointRef, /) -> Config:
+        return self._configs[checkpoint.id]
+
+    def newcomer(self, config: Config, number: int = 0) -> TrialSpec:
+        assert self.created is not None
+        index = len(self._trials) + number
+        return newcomer(self._trials[0].spec, self.created.trainable, index, config)
+
     def apply(self, event: Event) -> None:  # noqa: C901 - a case for each kind
         """Fold one record."""
         match event:
@@ -174,9 +193,10 @@ class Population:
             case Planned(plan=plan):
                 for decision in plan.decisions:
                     self._decide(decision)
+                self.plans += 1
                 self.pinned = (self.pinned | set(plan.pin)) - set(plan.unpin)
-            case Created():
-                self._create(event)
+            case Created() | Spawned():
+                self._take_in(event)
             case Failed():
                 self._fail(self._by_id[event.trial], event)
             case Resumed():
@@ -203,12 +223,15 @@ class Population:
         """Say where a live trial is held; that is the machine's affair and no record's."""
         trial.status = status
 
-    def _create(self, event: Created) -> None:
-        self.created = event
-        self._time_attr, self._metric = event.time_attr, event.metric
-        self._smaller_is_better = event.mode == "min"
-        self._trials = [Trial(spec=spec, config=spec.config) for spec in event.trials]
-        self._by_id = {trial.id: trial for trial in self._trials}
+    def _take_in(self, event: Created | Spawned) -> None:
+        if isinstance(event, Created):
+            self.created = event
+            self._time_attr, self._metric = event.time_attr, event.metric
+            self._smaller_is_better = event.mode == "min"
+            self._trials, self._by_id = [], {}
+        trials = [Trial(spec=spec, config=spec.config) for spec in event.trials]
+        self._trials += trials
+        self._by_id |= {trial.id: trial for trial in trials}
 
     def _report(self, event: Reported) -> None:
         trial, metrics = self._by_id[event.trial], event.metrics
@@ -224,6 +247,7 @@ class Population:
             trial.saves = event.checkpoint
             trial.checkpoint = self._reference(trial, event.checkpoint)
             trial.saved.append(trial.checkpoint)
+            self._configs[trial.checkpoint.id] = trial.config
             trial.strayed = False
         until = trial.run.until
         trial.arrived = until is not None and trial.age >= until
@@ -254,6 +278,7 @@ class Population:
         trial = self._by_id[decision.trial]
         trial.decisions += 1
         trial.arrived = False
+        trial.resting = isinstance(decision.next, Rest)
         if isinstance(decision.next, Run):
             trial.run = decision.next
         if decision.config is not None:
@@ -261,15 +286,19 @@ class Population:
             trial.config = decision.config
         if decision.forgives:
             trial.forgiven = trial.failures
-        if isinstance(decision.source, Load):
-            self._load(trial, decision.source.checkpoint)
-            trial.incarnation += 1
-            trial.reports_at_load = trial.reports
-            trial.donor_config = decision.donor_config
-            if decision.donor is not None:
-                trial.donor = decision.donor
-                trial.exploits += 1
-                trial.generation = self._by_id[decision.donor].generation + 1
+        if isinstance(decision.source, Keep):
+            return
+        trial.incarnation += 1
+        trial.reports_at_load = trial.reports
+        trial.donor_config = decision.donor_config
+        if isinstance(decision.source, Fresh):
+            _begin_from_nothing(trial)
+            return
+        self._load(trial, decision.source.checkpoint)
+        if decision.donor is not None:
+            trial.donor = decision.donor
+            trial.exploits += 1
+            trial.generation = self._by_id[decision.donor].generation + 1
 
     def _load(self, trial: Trial, checkpoint: CheckpointRef) -> None:
         trial.checkpoint = checkpoint
@@ -302,6 +331,7 @@ class Population:
     def _revive(self, trial: Trial, *, anew: bool) -> None:
         """Have a trial that has ended be live again, where it stood, or where it began."""
         trial.status = TrialStatus.PENDING
+        trial.resting = False
         trial.error, trial.reason, trial.ending = "", "", ""
         trial.forgiven = trial.failures
         if anew:
@@ -324,7 +354,7 @@ class Population:
         if trial.checkpoint is not None:
             self._load(trial, trial.checkpoint)
         else:
-            trial.iteration, trial.age, trial.time_total_s, trial.score = 0, 0.0, 0.0, None
+            _stand_at_the_beginning(trial)
         trial.last_score = trial.score
 
     def _forget(self, checkpoints: tuple[CheckpointId, ...]) -> None:
@@ -332,6 +362,19 @@ class Population:
         for owner in {TrialId(checkpoint.rsplit("/", 1)[0]) for checkpoint in checkpoints}:
             trial = self._by_id[owner]
             trial.saved = [ref for ref in trial.saved if ref.id not in gone]
+        for checkpoint in checkpoints:
+            self._configs.pop(checkpoint, None)
+
+
+def _begin_from_nothing(trial: Trial) -> None:
+    """Have a trial begin as a new one does; what it has reported stays what it was."""
+    trial.checkpoint, trial.strayed = None, False
+    trial.donor, trial.generation = None, 0
+    _stand_at_the_beginning(trial)
+
+
+def _stand_at_the_beginning(trial: Trial) -> None:
+    trial.iteration, trial.age, trial.time_total_s, trial.score = 0, 0.0, 0.0, None
 
 
 def _counted(metrics: Metrics, total: str) -> int | float | None:

@@ -16,8 +16,8 @@ class Retries:
     Args:
         per_trial: How often a trial is restarted; -1 sets no limit.
         in_all: How many failures of all trials together are answered by a restart; ``None`` sets no limit.
-        pause_s: How long a trial rests before its first restart; twice as long before each further one.
-        longest_pause_s: It never rests longer.
+        pause_s: How long a trial waits before its first restart; twice as long before each further one.
+        longest_pause_s: It never waits longer.
         rebirth: Whether a trial that has failed too often is reborn as a copy of another.
         fail_fast: Whether the first trial that is given up ends the experiment.
     """
@@ -36,29 +36,29 @@ class Retries:
         return self.per_trial < 0 or trial.failures - trial.forgiven <= self.per_trial
 
     def pause_of(self, trial: Trial) -> float:
-        """Return how long a trial rests that has just failed and is to be restarted, in seconds."""
+        """Return how long a trial waits that has just failed and is to be restarted, in seconds."""
         doublings = min(trial.failures - trial.forgiven - 1, 60)
         return min(self.pause_s * 2.0**doublings, self.longest_pause_s)
 
 
-class Resting:
-    """Which trials rest after a failure, and until when."""
+class Backoff:
+    """Which trials wait after a failure, and until when."""
 
     def __init__(self) -> None:
         self._until: list[tuple[float, int, TrialId]] = []
 
     @property
     def next_s(self) -> float | None:
-        """When the first of them may go on; ``None`` if nobody rests."""
+        """When the first of them may go on; ``None`` if nobody waits."""
         return self._until[0][0] if self._until else None
 
     def add(self, trial: Trial, until_s: float) -> None:
-        """Have a trial rest."""
+        """Have a trial wait."""
         heapq.heappush(self._until, (until_s, trial.index, trial.id))
 
-    def pop_rested(self, now_s: float) -> list[TrialId]:
-        """Return those that have rested long enough, in the order of their turn."""
-        rested = []
+    def pop_due(self, now_s: float) -> list[TrialId]:
+        """Return those that have waited long enough, in the order of their turn."""
+        due = []
         while self._until and self._until[0][0] <= now_s:
-            rested.append(heapq.heappop(self._until)[2])
-        return rested
+            due.append(heapq.heappop(self._until)[2])
+        return due

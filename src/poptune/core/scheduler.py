@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 
 from msgspec import Struct, field
 
+from poptune.core.trial_spec import TrialSpec
 from poptune.types import CheckpointId, Config, Mode, TrialId
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from poptune.core.events import Left, Planned, Reported, Restarted, TrialSpec
+    from poptune.core.events import Left, Planned, Reported, Restarted
     from poptune.core.population import TrialView
 
-Random = Callable[[str, TrialId], "np.random.Generator"]
-"""``random(purpose, trial)``: a generator that no other draw can shift."""
+Random = Callable[[str, TrialId | None], "np.random.Generator"]
+"""``random(purpose, trial)``: a generator that no other draw can shift. ``None`` stands for all trials."""
 
 
 class CheckpointRef(Struct, frozen=True, kw_only=True):
@@ -48,12 +49,22 @@ class Keep(Struct, frozen=True):
 
 
 class Load(Struct, frozen=True):
-    """Go on from a checkpoint that existed before the plan."""
+    """Go on from a checkpoint that is kept, of whatever trial and however old: a plan can *pin* one.
+
+    *both* takes over the state and, unless the decision names another, the config that it was saved with.
+    *weights* takes over the state only. *config* takes over the config only, so that the trial keeps its own
+    state: it is recorded as ``Keep`` with that config.
+    """
 
     checkpoint: CheckpointRef
+    parts: Literal["both", "weights", "config"] = "both"
 
 
-Source = Keep | Load
+class Fresh(Struct, frozen=True):
+    """Begin from nothing, as a new trial does."""
+
+
+Source = Keep | Load | Fresh
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -68,8 +79,18 @@ class Run(Struct, frozen=True, kw_only=True):
     """Whether it first gives its slot to a trial in line that is a whole stretch behind, if there is one."""
 
 
+class Rest(Struct, frozen=True):
+    """Train no further until a later plan names the trial: it costs no slot.
+
+    Trials that rest when nobody else is left end.
+    """
+
+
 class End(Struct, frozen=True):
     """Train no further."""
+
+
+Next = Run | Rest | End
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -80,16 +101,19 @@ class Decision(Struct, frozen=True, kw_only=True):
     """
 
     trial: TrialId
-    next: Run | End
+    next: Next
     source: Source = field(default_factory=Keep)
     config: Config | None = None
-    """The new config; ``None`` keeps the present one."""
+    """The new config; ``None`` keeps the present one, or takes what the source brings."""
     reason: str = ""
     seen: Mapping[str, float | None] = field(default_factory=dict)
     """The scores that the decision was based on."""
     iteration: int | None = None
     """The iteration that the trial stood at."""
     donor: TrialId | None = None
+    """Whose state it is that the trial takes over, if it is another's."""
+    config_donor: TrialId | None = None
+    """Whose config it is, if it is a third one's, or if only the config is another's."""
     donor_config: Config | None = None
     """What the loaded checkpoint was trained with, if ``config`` is new with it."""
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -99,7 +123,10 @@ class Decision(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """One answer of a scheduler: a decision for each ready trial."""
+    """One answer of a scheduler: a decision for each ready trial, and for whom else it concerns.
+
+    Decisions may name resting trials, too; each trial that the plan spawns has one.
+    """
 
     decisions: tuple[Decision, ...]
     warnings: tuple[str, ...] = ()
@@ -108,13 +135,22 @@ class Plan(Struct, frozen=True, kw_only=True):
     """Checkpoints that are kept from now on, whatever retention says, so that a later plan may load them."""
     unpin: tuple[CheckpointId, ...] = ()
     """Checkpoints that were pinned, and that retention may give up again."""
+    spawn: tuple[TrialSpec, ...] = ()
+    """Trials that are born now, as :meth:`PopulationView.newcomer` makes them. The journal has them in a
+    record of their own, before the plan."""
+    retire: tuple[TrialId, ...] = ()
+    """Trials that end now, wherever they are: in training, at rest, or in line."""
+
+
+Cause = Literal["start", "milestone", "exhausted", "idle"]
 
 
 class Ready(Struct, frozen=True, kw_only=True):
     """Which trials await a decision, and why."""
 
-    cause: Literal["start", "milestone", "exhausted"]
-    """*exhausted*: the trial has failed too often; it may copy another, or end."""
+    cause: Cause
+    """*exhausted*: the trial has failed too often; it may copy another, or end. *idle*: a slot is free, and
+    nobody is in line for it; it is asked again until the plan is empty (see ``Needs.idle``)."""
     trials: tuple[TrialId, ...]
     barrier: str | None = None
     """The barrier that they have met at, if they were bound for one."""
@@ -132,6 +168,10 @@ class Needs(Struct, frozen=True, kw_only=True):
     """Whether the scheduler is of no use if trials never save."""
     rebirths: bool = False
     """Whether it can say whom a trial that has failed too often is to copy."""
+    idle: bool = False
+    """Whether it is to be asked when a slot is free and nobody is in line for it."""
+    spawns: bool = False
+    """Whether there may be more trials than the experiment begins with."""
 
 
 class PopulationView(Protocol):
@@ -148,6 +188,14 @@ class PopulationView(Protocol):
         ...
 
     def __getitem__(self, trial: TrialId, /) -> TrialView: ...
+
+    def config_of(self, checkpoint: CheckpointRef, /) -> Config:
+        """Return what a checkpoint that is kept was trained with when it was saved."""
+        ...
+
+    def newcomer(self, config: Config, number: int = 0) -> TrialSpec:
+        """Return a trial that a plan may spawn; ``number`` counts those of one plan from 0."""
+        ...
 
 
 State = TypeVar("State")

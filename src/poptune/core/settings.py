@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from poptune.core.retention import Retention
 from poptune.core.retries import Retries
+from poptune.core.trial_spec import TrialSpec
+
+
+def _as_it_is(spec: TrialSpec) -> TrialSpec:
+    return spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,9 +23,11 @@ class Settings:
         max_residents: How many trials may be held in memory, at least ``slots``; ``None`` sets no limit.
         retries: What becomes of trials that fail.
         retention: Which checkpoints are given up.
+        named: Gives a trial that is born while others train the names that the user wants.
     """
 
     slots: int
     max_residents: int | None = None
     retries: Retries = field(default_factory=Retries)
     retention: Retention = field(default_factory=Retention)
+    named: Callable[[TrialSpec], TrialSpec] = _as_it_is

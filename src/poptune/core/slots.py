@@ -82,6 +82,11 @@ class Slots:
         stretch = trial.run.until - trial.age
         return head[0] + stretch <= reached
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether a slot is free, and nobody is in line for it."""
+        return self._head() is None and len(self.running) < self.total
+
     def next(self) -> TrialId | None:
         """Return who may have the next free slot; ``None`` if nobody waits or none is free."""
         head = self._head()

@@ -7,9 +7,10 @@ recorded that a later session would refuse.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 from poptune.core.population import Population
-from poptune.core.scheduler import CheckpointRef, Decision, Load, Plan, Ready, Run
+from poptune.core.scheduler import CheckpointRef, Decision, Fresh, Load, Plan, Ready, Run
 from poptune.types import CheckpointId, TrialId
 
 
@@ -30,12 +31,13 @@ def unknown(trial: TrialId) -> str:
 
 
 def _problems(plan: Plan, population: Population, ready: Ready | None) -> Iterator[str]:
-    answered = sorted(decision.trial for decision in plan.decisions)
-    expected = sorted(set(answered) if ready is None else ready.trials)
-    if answered != expected:
-        yield f"each ready trial must be answered once: ready are {expected}, answered are {answered}"
+    yield from _problems_of_spawns(plan, population)
+    born = {spec.id for spec in plan.spawn}
+    yield from _problems_of_answers(plan, population, ready, born)
     for decision in plan.decisions:
-        yield from _problems_of_decision(decision, population)
+        yield from _problems_of_decision(decision, population, born)
+    for trial in plan.retire:
+        yield from _problems_of_retirement(trial, plan, population)
     for checkpoint in plan.pin:
         if not _is_there(checkpoint, population):
             yield f"checkpoint {checkpoint!r} is to be pinned, but is not among those that are kept"
@@ -44,13 +46,46 @@ def _problems(plan: Plan, population: Population, ready: Ready | None) -> Iterat
             yield f"checkpoint {checkpoint!r} is to be unpinned, but was not pinned"
 
 
-def _problems_of_decision(decision: Decision, population: Population) -> Iterator[str]:
+def _problems_of_answers(
+    plan: Plan, population: Population, ready: Ready | None, born: AbstractSet[TrialId]
+) -> Iterator[str]:
+    answered = sorted(decision.trial for decision in plan.decisions)
+    expected = sorted(set(answered))
+    if ready is not None:
+        resting = {trial for trial in answered if trial in population and population[trial].resting}
+        expected = sorted({*ready.trials, *born, *resting})
+    if answered != expected:
+        yield f"each ready trial must be answered once: ready are {expected}, answered are {answered}"
+
+
+def _problems_of_spawns(plan: Plan, population: Population) -> Iterator[str]:
+    folders = {trial.spec.folder for trial in population.trials} if plan.spawn else set()
+    for place, spec in enumerate(plan.spawn, start=len(population.trials)):
+        if spec.index != place or spec.id in population:
+            yield f"trial {spec.id!r} cannot be born with index {spec.index}: the next is {place}"
+        if spec.folder in folders:
+            yield f"trial {spec.id!r} cannot have the folder {spec.folder!r}: it is another's"
+        folders.add(spec.folder)
+
+
+def _problems_of_retirement(trial: TrialId, plan: Plan, population: Population) -> Iterator[str]:
+    if trial not in population:
+        yield unknown(trial)
+    elif not population[trial].status.is_live:
+        yield f"trial {trial!r} has ended, so it cannot retire"
+    elif plan.retire.count(trial) > 1 or any(decision.trial == trial for decision in plan.decisions):
+        yield f"trial {trial!r} is to retire, so nothing else can be decided about it"
+
+
+def _problems_of_decision(
+    decision: Decision, population: Population, born: AbstractSet[TrialId]
+) -> Iterator[str]:
     trial, source = decision.trial, decision.source
-    for named in (trial, decision.donor):
-        if named is not None and named not in population:
+    for named in (trial, decision.donor, decision.config_donor):
+        if named is not None and named not in population and named not in born:
             yield unknown(named)
             return
-    if not population[trial].status.is_live:
+    if trial in population and not population[trial].status.is_live:
         yield f"trial {trial!r} has ended, so nothing can be decided about it"
     if isinstance(source, Load) and not _is_kept(source.checkpoint, population):
         yield (
@@ -58,8 +93,19 @@ def _problems_of_decision(decision: Decision, population: Population) -> Iterato
             "which is not among those that are kept: name one that a trial's view shows"
         )
     if isinstance(decision.next, Run):
-        age = source.checkpoint.age if isinstance(source, Load) else population[trial].age
-        yield from _problems_of_run(decision.next, trial, age)
+        yield from _problems_of_run(decision.next, trial, _age(decision, population))
+    elif trial in born:
+        yield f"trial {trial!r} is born, so it must run first"
+
+
+def _age(decision: Decision, population: Population) -> float:
+    """What the time attribute stands at where a trial goes on."""
+    match decision.source:
+        case Load(checkpoint=checkpoint, parts=parts) if parts != "config":
+            return checkpoint.age
+        case Fresh():
+            return 0.0
+    return population[decision.trial].age if decision.trial in population else 0.0
 
 
 def _problems_of_run(run: Run, trial: TrialId, age: float) -> Iterator[str]:

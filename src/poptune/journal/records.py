@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -30,18 +30,32 @@ from poptune.core.events import (
     Resumed,
     Returned,
     SlotsChanged,
+    Spawned,
     Ticked,
-    TrialSpec,
 )
-from poptune.core.scheduler import CheckpointRef, Decision, End, Keep, Load, Plan, Run
+from poptune.core.scheduler import (
+    Cause,
+    CheckpointRef,
+    Decision,
+    End,
+    Fresh,
+    Keep,
+    Load,
+    Next,
+    Plan,
+    Rest,
+    Run,
+    Source,
+)
+from poptune.core.trial_spec import TrialSpec
 from poptune.described import Described
 from poptune.errors import JournalError
 from poptune.journal.objects import Objects
 from poptune.journal.values import pack, unpack
-from poptune.types import CheckpointId
+from poptune.types import CheckpointId, TrialId
 
 _Made = TypeVar("_Made", bound=Struct)
-_NEWEST = {"created": 2, "resumed": 2, "planned": 2}
+_NEWEST = {"created": 2, "resumed": 2, "planned": 3}
 """The version that records of a kind are written in, where it is not the first any more."""
 _KINDS: dict[str, type[Any]] = {
     "created": Created,
@@ -54,6 +68,7 @@ _KINDS: dict[str, type[Any]] = {
     "slots_changed": SlotsChanged,
     "ticked": Ticked,
     "resumed": Resumed,
+    "spawned": Spawned,
     "planned": Planned,
     "restarted": Restarted,
     "left": Left,
@@ -161,6 +176,8 @@ class _PlanParts(Struct, kw_only=True):
     warnings: tuple[str, ...]
     pin: tuple[CheckpointId, ...] = ()
     unpin: tuple[CheckpointId, ...] = ()
+    spawn: tuple[()] = ()
+    retire: tuple[TrialId, ...] = ()
 
 
 def _typed(kind: type[_Made], fields: Any) -> _Made:
@@ -170,10 +187,18 @@ def _typed(kind: type[_Made], fields: Any) -> _Made:
 
 
 def _created(fields: dict[str, Any]) -> Created:
-    trials = tuple(_typed(TrialSpec, trial) for trial in fields.pop("trials"))
+    trials = _trials(fields)
     definition = _definition(fields)
     created = _typed(Created, {**fields, "trials": ()})
     return msgspec.structs.replace(created, trials=trials, definition=definition)
+
+
+def _trials(fields: dict[str, Any]) -> tuple[TrialSpec, ...]:
+    return tuple(_typed(TrialSpec, trial) for trial in fields.pop("trials"))
+
+
+def _spawned(fields: dict[str, Any]) -> Spawned:
+    return Spawned(trials=_trials(fields), **fields)
 
 
 def _definition(fields: dict[str, Any]) -> Described | None:
@@ -198,8 +223,9 @@ def _planned(fields: dict[str, Any], *, decided: Callable[[dict[str, Any]], Deci
     plan = fields.pop("plan")
     decisions = tuple(decided(decision) for decision in plan.pop("decisions"))
     parts = _typed(_PlanParts, plan)
-    whole = Plan(decisions=decisions, warnings=parts.warnings, pin=parts.pin, unpin=parts.unpin)
-    return Planned(plan=whole, **fields)
+    whole = Plan(decisions=decisions, **{name: getattr(parts, name) for name in parts.__struct_fields__})
+    cause: Cause | None = msgspec.convert(fields.pop("cause", None), Cause | None)
+    return Planned(plan=whole, cause=cause, **fields)
 
 
 def _decision(fields: dict[str, Any]) -> Decision:
@@ -213,14 +239,25 @@ def _decision(fields: dict[str, Any]) -> Decision:
 
 
 def _load(fields: dict[str, Any]) -> Load:
-    return Load(**{**fields, "checkpoint": _typed(CheckpointRef, fields["checkpoint"])})
+    checkpoint = _typed(CheckpointRef, fields.pop("checkpoint"))
+    msgspec.convert(fields, _LoadParts)
+    return Load(checkpoint, **fields)
 
 
-_NEXT: dict[str, Callable[[dict[str, Any]], Run | End]] = {
+class _LoadParts(Struct, kw_only=True, forbid_unknown_fields=True):
+    parts: Literal["both", "weights", "config"] = "both"
+
+
+_NEXT: dict[str, Callable[[dict[str, Any]], Next]] = {
     "run": partial(_typed, Run),
+    "rest": partial(_typed, Rest),
     "end": partial(_typed, End),
 }
-_SOURCES: dict[str, Callable[[dict[str, Any]], Keep | Load]] = {"keep": partial(_typed, Keep), "load": _load}
+_SOURCES: dict[str, Callable[[dict[str, Any]], Source]] = {
+    "keep": partial(_typed, Keep),
+    "load": _load,
+    "fresh": partial(_typed, Fresh),
+}
 
 
 def _decision_1(fields: dict[str, Any]) -> Decision:
@@ -255,6 +292,7 @@ _BUILD: dict[str, Callable[[Any], Sequence[Event]]] = {
     **{kind: _single(_by_fields(event)) for kind, event in _KINDS.items()},
     "created": _single(_created),
     "resumed": _single(_resumed),
+    "spawned": _single(_spawned),
     "planned": _single(partial(_planned, decided=_decision)),
     _RESULTS: lambda results: [_typed(Reported, result) for result in results],
 }

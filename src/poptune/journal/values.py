@@ -17,8 +17,9 @@ from typing import Any, get_args
 
 import msgspec
 
-from poptune.core.events import Event, TrialSpec
-from poptune.core.scheduler import CheckpointRef, Decision, End, Keep, Load, Plan, Run
+from poptune.core.events import Event
+from poptune.core.scheduler import CheckpointRef, Decision, End, Fresh, Keep, Load, Plan, Rest, Run
+from poptune.core.trial_spec import TrialSpec
 from poptune.described import Described, Part
 from poptune.journal.objects import Objects
 from poptune.types import TrialStatus
@@ -27,10 +28,17 @@ _LARGEST = 2**63
 _STRUCTS: frozenset[type[Any]] = frozenset(
     {
         *get_args(Event),
-        *(TrialSpec, Plan, Decision, Run, End, Keep, Load, CheckpointRef, Described, Part),
+        *(TrialSpec, Plan, Decision, Run, Rest, End, Keep, Load, Fresh, CheckpointRef, Described, Part),
     }
 )
-_TAGS: dict[type[Any], str] = {Run: "run", End: "end", Keep: "keep", Load: "load"}
+_TAGS: dict[type[Any], str] = {
+    Run: "run",
+    Rest: "rest",
+    End: "end",
+    Keep: "keep",
+    Load: "load",
+    Fresh: "fresh",
+}
 """How those are told apart of which one or another stands in a place."""
 
 

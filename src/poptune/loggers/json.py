@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from poptune.core.events import Created, Event, Planned, Reported, Resumed
+from poptune.core.events import Created, Event, Planned, Reported, Resumed, Spawned
 from poptune.core.population import Population, Trial
 from poptune.layout import Layout
 from poptune.loggers.base import ResultLogger, ValidResults
@@ -63,6 +63,8 @@ def _with_new_config(events: Sequence[Event], population: Population) -> list[Tr
     for event in events:
         if isinstance(event, Created | Resumed):
             return list(population.trials)
+        if isinstance(event, Spawned):
+            changed |= {spec.id: population[spec.id] for spec in event.trials}
         if isinstance(event, Planned):
             for decision in event.plan.decisions:
                 if decision.config is not None:

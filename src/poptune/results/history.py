@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from poptune.core.events import Event, Planned, Reported, Restarted
 from poptune.core.population import Population, Trial
-from poptune.core.scheduler import CheckpointRef, Decision, Load
+from poptune.core.scheduler import CheckpointRef, Decision, Fresh, Load
 from poptune.equality import same
 from poptune.types import CheckpointId, Config, TrialId
 
@@ -151,6 +151,9 @@ class History:
             stretch = self._go_to(trial, checkpoint, config, load=decision)
             if decision.donor is not None:
                 stretch.generation = population[decision.donor].generation + 1
+        elif isinstance(decision.source, Fresh):
+            self._loads.pop(trial.id, None)
+            self._begin(trial, config, after=0).generation = 0
         elif not same(config, trial.config):
             present = self._present(trial)
             self._begin(trial, config, after=trial.iteration, parent=present, report=trial.reports)
@@ -178,7 +181,7 @@ class History:
             stretch = self._begin(trial, trial.config, after=0)
         else:
             load = self._loads.get(trial.id)
-            back_to_load = load is not None and load.source == Load(checkpoint)
+            back_to_load = load is not None and _loaded(load) == checkpoint.id
             stretch = self._go_to(trial, checkpoint, trial.config, load=load if back_to_load else None)
         stretch.kept = kept
 
@@ -217,6 +220,11 @@ class History:
         )
         self._stretches[trial.id].append(stretch)
         return stretch
+
+
+def _loaded(decision: Decision) -> CheckpointId:
+    assert isinstance(decision.source, Load)
+    return decision.source.checkpoint.id
 
 
 def _cut(segment: Segment, kept: int, iteration: int) -> Segment | None:

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from poptune.arguments import check_mode, reject_unknown_keywords
-from poptune.core.events import Left, Planned, Reported, Restarted, TrialSpec
+from poptune.core.events import Left, Planned, Reported, Restarted
 from poptune.core.population import TrialView
 from poptune.core.scheduler import Decision, End, Needs, Plan, PopulationView, Random, Ready, Run
+from poptune.core.trial_spec import TrialSpec
 from poptune.errors import ConfigurationError
 from poptune.schedulers.metric import required, with_metric
 from poptune.types import Mode, TrialId

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from poptune.arguments import check_mode
-from poptune.core.events import Left, Planned, Reported, Restarted, TrialSpec
+from poptune.core.events import Left, Planned, Reported, Restarted
 from poptune.core.scheduler import Decision, Needs, Plan, PopulationView, Random, Ready, Run
+from poptune.core.trial_spec import TrialSpec
 from poptune.schedulers.metric import with_metric
 from poptune.types import Mode
 

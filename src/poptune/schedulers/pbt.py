@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from poptune.arguments import check_mode, reject_unknown_keywords
 from poptune.copies import copied
-from poptune.core.events import Left, Planned, Reported, Restarted, TrialSpec
+from poptune.core.events import Left, Planned, Reported, Restarted
 from poptune.core.population import TrialView
 from poptune.core.scheduler import (
     Decision,
@@ -29,6 +29,7 @@ from poptune.core.scheduler import (
     Ready,
     Run,
 )
+from poptune.core.trial_spec import TrialSpec
 from poptune.errors import ConfigurationError
 from poptune.schedulers.exploit import Exploit, Truncation
 from poptune.schedulers.explore import Explore, Perturb, fill_missing

@@ -11,7 +11,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from poptune.arguments import reject_unknown_keywords
-from poptune.core.events import Left, Planned, Reported, Restarted, TrialSpec
+from poptune.core.events import Left, Planned, Reported, Restarted
 from poptune.core.population import TrialView
 from poptune.core.schedule import Schedule
 from poptune.core.scheduler import (
@@ -23,6 +23,7 @@ from poptune.core.scheduler import (
     Ready,
     Run,
 )
+from poptune.core.trial_spec import TrialSpec
 from poptune.errors import ConfigurationError
 from poptune.schedulers.metric import with_metric
 from poptune.types import Mode

@@ -6,9 +6,10 @@ import heapq
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from poptune.core.events import Created, Event, Input, TrialSpec
+from poptune.core.events import Created, Event, Input
 from poptune.core.experiment import Experiment
 from poptune.core.population import Trial
+from poptune.core.trial_spec import TrialSpec
 from poptune.simulation.workers import SimulatedWorkers
 from poptune.types import Config, Mode, TrialId
 

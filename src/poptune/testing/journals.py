@@ -43,9 +43,9 @@ from poptune.core.events import (
     Returned,
     SlotsChanged,
     Ticked,
-    TrialSpec,
 )
 from poptune.core.scheduler import CheckpointRef, Decision, End, Keep, Load, Plan, Run
+from poptune.core.trial_spec import TrialSpec
 from poptune.journal import Journal
 from poptune.types import CheckpointId, TrialId, TrialStatus
 

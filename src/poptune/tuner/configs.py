@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from poptune.arguments import check_mode, nearest, reject_unknown_keywords
 from poptune.callbacks import Callback
-from poptune.core.events import TrialSpec
 from poptune.core.scheduler import Scheduler
+from poptune.core.trial_spec import TrialSpec
 from poptune.errors import ConfigurationError
 from poptune.executors import Executor
 from poptune.executors.base import check_at_least

@@ -6,6 +6,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -33,6 +34,7 @@ from poptune.storage import local_path, remote_url
 from poptune.storage.remote import check_installed, read_url
 from poptune.tuner.configs import RunConfig, TuneConfig
 from poptune.tuner.doubts import doubts, misspelt_hooks, unread
+from poptune.tuner.naming import named
 from poptune.tuner.opening import opened, refuse_unopened
 from poptune.tuner.storing import check_storable
 
@@ -41,6 +43,9 @@ _EXECUTORS: dict[str, Callable[[], Executor]] = {
     "ray": RayExecutor,
     "inline": InlineExecutor,
 }
+
+
+_ANY_NUMBER = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +199,8 @@ class Definition:
 
     def most_slots(self, population: int) -> int:
         """Return how many trials may run at once if there is room for all."""
+        if self.tune.scheduler.needs.spawns:
+            return self.tune.max_concurrent_trials or _ANY_NUMBER
         return min(self.tune.max_concurrent_trials or population, population)
 
     def settings(self, population: int, *, slots: int | None = None) -> Settings:
@@ -223,6 +230,7 @@ class Definition:
                 attribute=checkpoints.checkpoint_score_attribute,
                 mode=checkpoints.checkpoint_score_order,
             ),
+            named=partial(named, tune=self.tune),
         )
 
     def terms(self, name: str, path: str, remote: str = "") -> Terms:

@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from poptune.copies import copied
-from poptune.core.events import TrialSpec
+from poptune.core.trial_spec import TrialSpec
 from poptune.errors import ConfigurationError
 from poptune.layout import is_reserved, problem_of_new_folder
 from poptune.places import checkpoints_folder
@@ -41,7 +41,7 @@ def trial_specs(prepared: Prepared, configs: list[Resolved], tune: TuneConfig) -
     """
     experiment, now = secrets.token_hex(3)[:5], _now()
     specs = [
-        _named(_spec(prepared, index, resolved, experiment, now), tune)
+        named(_spec(prepared, index, resolved, experiment, now), tune)
         for index, resolved in enumerate(configs)
     ]
     folders = [spec.folder for spec in specs]
@@ -71,7 +71,7 @@ def _spec(prepared: Prepared, index: int, resolved: Resolved, experiment: str, n
     )
 
 
-def _named(spec: TrialSpec, tune: TuneConfig) -> TrialSpec:
+def named(spec: TrialSpec, tune: TuneConfig) -> TrialSpec:
     """Return the spec with the names that the user's functions make."""
     name = _created("trial_name_creator", tune.trial_name_creator, spec, spec.name)
     folder = _created("trial_dirname_creator", tune.trial_dirname_creator, spec, spec.folder)

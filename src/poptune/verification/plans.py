@@ -10,9 +10,10 @@ import msgspec
 from poptune.core.events import Planned
 from poptune.core.scheduler import Plan
 from poptune.core.unopened import without_addresses
+from poptune.equality import same
 from poptune.journal import ObjectTable
 from poptune.journal.records import decode, encode
-from poptune.types import TrialId
+from poptune.types import Config, TrialId
 from poptune.verification.verdict import Difference
 
 
@@ -26,13 +27,20 @@ def differences(event: int, journaled: Plan, settled: Plan) -> Iterator[Differen
     theirs, ours = _by_trial(journaled, table), _by_trial(settled, table)
     for trial, decision in theirs.items():
         for part, value in decision.items():
-            again = ours[trial][part]
+            again = ours.get(trial, {}).get(part)
             if _compared(value) != _compared(again):
                 yield Difference(event, trial, part, _shown(value), _shown(again))
-    for part in ("warnings", "pin", "unpin"):
+    for part in ("warnings", "pin", "unpin", "retire"):
         mine, again = getattr(journaled, part), getattr(settled, part)
         if mine != again:
             yield Difference(event, None, part, mine, again)
+    if not same(_born(journaled), _born(settled)):
+        yield Difference(event, None, "spawn", _born(journaled), _born(settled))
+
+
+def _born(plan: Plan) -> dict[TrialId, Config]:
+    """What trials are born with; their names may be the user's own."""
+    return {spec.id: spec.config for spec in plan.spawn}
 
 
 def _by_trial(plan: Plan, table: ObjectTable) -> dict[TrialId, dict[str, Any]]:

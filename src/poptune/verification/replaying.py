@@ -30,11 +30,13 @@ from poptune.core.events import (
     Restarted,
     Resumed,
     SlotsChanged,
-    TrialSpec,
+    Spawned,
 )
 from poptune.core.experiment import Experiment
+from poptune.core.planning import completed
 from poptune.core.scheduler import Needs, Plan, PopulationView, Random, Ready, Scheduler
 from poptune.core.settings import Settings
+from poptune.core.trial_spec import TrialSpec
 from poptune.errors import InternalError, SchedulerError
 from poptune.types import Mode, TrialId
 from poptune.verification.plans import differences
@@ -43,7 +45,7 @@ from poptune.verification.verdict import Difference
 
 _MOST_DIFFERENCES = 50
 _UNLIMITED = 1_000_000_000
-_OUTCOMES = (Planned, Restarted, Left, Forgotten)
+_OUTCOMES = (Spawned, Planned, Restarted, Left, Forgotten)
 
 
 @dataclass(slots=True)
@@ -118,8 +120,7 @@ class _Replaying:
             for number, event in enumerate(outcomes, start=before + 2)
             if not _hangs_on_memory(event)
         ]
-        plans = ((number, event.plan) for number, event in numbered if isinstance(event, Planned))
-        self._witness.recall(plans)
+        self._witness.recall(_plans(numbered))
         try:
             settled = self._machine.handle(_with_room_for_all(given)).events
         except (InternalError, SchedulerError) as error:
@@ -168,6 +169,17 @@ def _steps(events: Iterable[Event]) -> Iterator[tuple[Input, list[Outcome]]]:
         yield given, outcomes
 
 
+def _plans(outcomes: Iterable[tuple[int, Outcome]]) -> Iterator[tuple[int, Planned]]:
+    """Return the plans among outcomes as they were made: with the trials that they spawn."""
+    born: tuple[TrialSpec, ...] = ()
+    for number, event in outcomes:
+        if isinstance(event, Spawned):
+            born = event.trials
+        elif isinstance(event, Planned):
+            yield number, structs.replace(event, plan=structs.replace(event.plan, spawn=born))
+            born = ()
+
+
 def _with_room_for_all(given: Input) -> Input:
     match given:
         case SlotsChanged():
@@ -203,9 +215,9 @@ class _Witness:
     def __init__(self, scheduler: Scheduler[Any], found: Replay) -> None:
         self._scheduler = scheduler
         self._found = found
-        self._plans: deque[tuple[int, Plan]] = deque()
+        self._plans: deque[tuple[int, Planned]] = deque()
 
-    def recall(self, plans: Iterable[tuple[int, Plan]]) -> None:
+    def recall(self, plans: Iterable[tuple[int, Planned]]) -> None:
         """Be told the plans of the next step, each with its place in the journal."""
         self._plans = deque(plans)
 
@@ -227,8 +239,11 @@ class _Witness:
 
     def decide(self, state: Any, population: PopulationView, ready: Ready, random: Random) -> Plan:
         if not (self._plans and _answers(self._plans[0][1], ready)):
+            if ready.cause == "idle":  # here a slot is always free; when one was is the journal's to say
+                return Plan(decisions=())
             raise _NotRecordedError(ready.trials)
-        number, plan = self._plans.popleft()
+        number, planned = self._plans.popleft()
+        plan = planned.plan
         self._found.decisions += len(plan.decisions)
         again = opinion(self._scheduler, plan, ready)
         if again is None:
@@ -236,7 +251,7 @@ class _Witness:
             return plan
         if again.configs_are_journaled:
             self._found.configs_folded += sum(decision.config is not None for decision in plan.decisions)
-        settled = again.scheduler.decide(state, population, ready, random)
+        settled = completed(again.scheduler.decide(state, population, ready, random), population)
         self._found.differences.extend(differences(number, plan, settled))
         return plan
 
@@ -244,5 +259,8 @@ class _Witness:
         return self._scheduler.describe(state, population)
 
 
-def _answers(plan: Plan, ready: Ready) -> bool:
-    return sorted(decision.trial for decision in plan.decisions) == sorted(ready.trials)
+def _answers(planned: Planned, ready: Ready) -> bool:
+    """Whether a plan was made for these; others that it names rested, or were born with it."""
+    if planned.cause not in {None, ready.cause}:
+        return False
+    return set(ready.trials) <= {decision.trial for decision in planned.plan.decisions}

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from poptune.callbacks import CallbackTrial
 from poptune.compat.ray._checkpoint import Checkpoint, of_native
 from poptune.compat.ray._missing import Unmirrored
-from poptune.core.events import TrialSpec
+from poptune.core.trial_spec import TrialSpec
 from poptune.loggers.errors import write_error
 from poptune.search_space import trial_tag
 from poptune.storage import open_store

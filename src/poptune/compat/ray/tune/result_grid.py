@@ -10,7 +10,7 @@ import poptune
 from poptune.compat.ray._checkpoint import Checkpoint, of_native
 from poptune.compat.ray.tune.error import TrialFailureError, trial_failure
 from poptune.compat.ray.tune.experiment import Trial
-from poptune.core.events import TrialSpec
+from poptune.core.trial_spec import TrialSpec
 from poptune.nested import flatten
 from poptune.results.frames import data_frame
 from poptune.results.lineage import PopulationLineage

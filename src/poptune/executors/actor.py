@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from poptune.errors import ExecutorError
-from poptune.executors.slots import Slot
+from poptune.executors.node_slots import Slot
 from poptune.runtime.protocol import Assignment
-from poptune.runtime.resident import Greeting
+from poptune.runtime.remote_worker import Greeting
+from poptune.runtime.transfers import Transfer
 from poptune.runtime.versions import differences
 from poptune.runtime.wire import Inbox
 from poptune.types import TrialId
@@ -31,7 +31,7 @@ class Actor:
     quits_by_s: float | None = None
     killed_for: str = ""
     orders: int = 0
-    unconfirmed: dict[int, tuple[bytes, tuple[str, Any] | None]] = field(default_factory=dict)
+    unconfirmed: dict[int, tuple[bytes, Transfer | None]] = field(default_factory=dict)
     """Orders that may not have arrived."""
     heard: int = 0
     is_asked: bool = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
@@ -21,26 +20,27 @@ from poptune.executors.cluster import (
     Said,
     SlotReady,
 )
-from poptune.executors.slots import SlotKeeper, Slots
+from poptune.executors.node_slots import NodeSlots, SlotKeeper
 from poptune.places import checkpoint_path
 from poptune.runtime.memory import CHECK_S, LEAST_FREE
 from poptune.runtime.protocol import (
     Assignment,
     Capacity,
+    CodeFailed,
+    CodeReturned,
     Crowded,
-    Failed,
     Idle,
     Lost,
     Message,
     News,
     Order,
-    Proceed,
-    Quit,
+    ProceedOrder,
+    QuitOrder,
+    ReleaseOrder,
     Result,
-    Returned,
-    Unwind,
 )
-from poptune.runtime.resident import Greeting
+from poptune.runtime.remote_worker import Greeting
+from poptune.runtime.transfers import Transfer
 from poptune.runtime.versions import versions
 from poptune.types import TrialId
 
@@ -84,7 +84,7 @@ class ActorWorkers:
         self._opened_s = self._looked_s = time.monotonic()
         self._memory_checked_s = 0.0
         self._closing = False
-        self._slots = Slots(slots, exclusive=exclusive)
+        self._slots = NodeSlots(slots, exclusive=exclusive)
         self._keeper = SlotKeeper(
             cluster,
             self._slots,
@@ -106,18 +106,18 @@ class ActorWorkers:
         actor.assignment = assignment
         self._holder[assignment.trial] = actor
         self._set_training(actor, trains=True)
-        self._order(actor, assignment, self._parcel(assignment, actor))
+        self._order(actor, assignment, self._transfer(assignment, actor))
 
-    def proceed(self, order: Proceed) -> None:
+    def proceed(self, order: ProceedOrder) -> None:
         if (actor := self._holder.get(order.trial)) is not None:
             self._set_training(actor, trains=True)
             self._order(actor, order)
 
-    def unwind(self, trial: TrialId) -> None:
+    def release(self, trial: TrialId) -> None:
         self._queue = [assignment for assignment in self._queue if assignment.trial != trial]
         if (actor := self._holder.get(trial)) is not None:
             self._let_go(actor, trial)
-            self._order(actor, Unwind(trial=trial))
+            self._order(actor, ReleaseOrder(trial=trial))
 
     def kill(self, trial: TrialId, reason: str) -> None:
         if (actor := self._holder.get(trial)) is not None:
@@ -166,7 +166,7 @@ class ActorWorkers:
         self._cluster.start(actor.key, slot.number)
         return actor
 
-    def _parcel(self, assignment: Assignment, to: Actor) -> tuple[str, Any] | None:
+    def _transfer(self, assignment: Assignment, to: Actor) -> Transfer | None:
         """Return the checkpoint that an assignment names, if another node's actor has it in its hands."""
         path = assignment.checkpoint
         if path is None or (saver := self._savers.of(path)) is None:
@@ -174,14 +174,14 @@ class ActorWorkers:
         donor = self._actors.get(saver)
         if donor is None or donor.out_of_reach_s is not None or donor.node == to.node:
             return None
-        return path, self._cluster.pack(donor.key, path)
+        return Transfer(path, self._cluster.pack(donor.key, path))
 
-    def _order(self, actor: Actor, order: Order, parcel: tuple[str, Any] | None = None) -> None:
+    def _order(self, actor: Actor, order: Order, transfer: Transfer | None = None) -> None:
         actor.orders += 1
         data = _encode(order)
-        actor.unconfirmed[actor.orders] = data, parcel
+        actor.unconfirmed[actor.orders] = data, transfer
         if actor.out_of_reach_s is None:
-            self._cluster.order(actor.key, actor.orders, data, parcel)
+            self._cluster.order(actor.key, actor.orders, data, transfer)
 
     # Messages
 
@@ -259,7 +259,7 @@ class ActorWorkers:
                 return
             case Result(stop=""):
                 self._note_result(actor, message)
-            case Result(trial=trial) | Failed(trial=trial) | Returned(trial=trial):
+            case Result(trial=trial) | CodeFailed(trial=trial) | CodeReturned(trial=trial):
                 if isinstance(message, Result):
                     self._note_result(actor, message)
                 self._let_go(actor, trial)
@@ -290,7 +290,7 @@ class ActorWorkers:
     def _dismiss(self, actor: Actor, grace_s: float = _QUIT_S) -> None:
         actor.leaves = True
         actor.quits_by_s = time.monotonic() + grace_s
-        self._order(actor, Quit())
+        self._order(actor, QuitOrder())
 
     def _watch_memory(self, actor: Actor, free: float | None) -> None:
         now_s = time.monotonic()
@@ -339,8 +339,8 @@ class ActorWorkers:
             self._end_actor(actor, f"its worker could not be reached for {_OUT_OF_REACH_S:g} s")
         elif now_s > actor.retry_s:
             actor.retry_s = now_s + _RETRY_S
-            for number, (data, parcel) in actor.unconfirmed.items():
-                self._cluster.order(actor.key, number, data, parcel)
+            for number, (data, transfer) in actor.unconfirmed.items():
+                self._cluster.order(actor.key, number, data, transfer)
             self._listen(actor)
 
     def _look_after_the_missing(self, now_s: float) -> None:
@@ -394,7 +394,7 @@ class ActorWorkers:
                 self._end_actor(actor, _EXPERIMENT_ENDED)
                 continue
             if actor.assignment is not None:
-                self._order(actor, Unwind(trial=actor.assignment.trial))
+                self._order(actor, ReleaseOrder(trial=actor.assignment.trial))
             self._dismiss(actor, grace_s if actor.assignment is not None else _QUIT_S)
         while self._actors and (left_s := deadline_s - time.monotonic()) > 0:
             self._attend(left_s)

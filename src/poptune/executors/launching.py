@@ -17,7 +17,7 @@ import msgspec
 
 from poptune.errors import ExecutorError
 from poptune.notices import warn
-from poptune.runtime.launch_protocol import Answer, Exited, Launch, Launched, Preload, Prepared, command
+from poptune.runtime.launch_protocol import Answer, Exited, Launch, Launched, Preload, Preloaded, command
 from poptune.runtime.printed import Lines
 from poptune.runtime.wire import Inbox, send_frame
 
@@ -161,14 +161,14 @@ class Launching:
             for line in self._printed[name].add(data or b""):
                 print(line, file=getattr(sys, name))
 
-    def _explain(self, prepared: Prepared) -> None:
+    def _explain(self, preloaded: Preloaded) -> None:
         """Say why workers start slowly, if they will although forking was asked for."""
-        if prepared.reason:
+        if preloaded.reason:
             warn(
-                f"Workers are started afresh instead of forked, because {prepared.reason}. They start more "
+                f"Workers are started afresh instead of forked, because {preloaded.reason}. They start more "
                 "slowly; ProcessExecutor(preload=[...]) with other modules can avoid it."
             )
-        for module, error in prepared.failed.items():
+        for module, error in preloaded.failed.items():
             if module in self._must_import:
                 warn(f"preload must name modules that can be imported, but {module!r} cannot ({error})")
 

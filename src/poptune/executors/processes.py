@@ -22,17 +22,17 @@ from poptune.executors.preloading import launching
 from poptune.executors.shipping import modules_used, ship
 from poptune.runtime.protocol import (
     Assignment,
-    Failed,
+    CodeFailed,
+    CodeReturned,
     Idle,
     Lost,
     Message,
     Order,
     Output,
-    Proceed,
-    Quit,
+    ProceedOrder,
+    QuitOrder,
+    ReleaseOrder,
     Result,
-    Returned,
-    Unwind,
 )
 from poptune.runtime.shared import discard, store
 from poptune.runtime.worker import Job
@@ -163,15 +163,15 @@ class ProcessWorkers:
         self._holder[assignment.trial] = worker
         self._order(worker, assignment)
 
-    def proceed(self, order: Proceed) -> None:
+    def proceed(self, order: ProceedOrder) -> None:
         if (worker := self._holder.get(order.trial)) is not None:
             self._order(worker, order)
 
-    def unwind(self, trial: TrialId) -> None:
+    def release(self, trial: TrialId) -> None:
         self._queue = [assignment for assignment in self._queue if assignment.trial != trial]
         if (worker := self._holder.get(trial)) is not None:
             self._let_go(worker, trial)
-            self._order(worker, Unwind(trial=trial))
+            self._order(worker, ReleaseOrder(trial=trial))
 
     def kill(self, trial: TrialId, reason: str) -> None:
         if (worker := self._holder.get(trial)) is not None:
@@ -296,7 +296,7 @@ class ProcessWorkers:
             case Idle():
                 self._become_free(worker, message)
                 return
-            case Result(trial=trial) | Failed(trial=trial) | Returned(trial=trial):
+            case Result(trial=trial) | CodeFailed(trial=trial) | CodeReturned(trial=trial):
                 self._let_go(worker, trial)
             case _:
                 pass
@@ -318,7 +318,7 @@ class ProcessWorkers:
 
     def _dismiss(self, worker: _Worker) -> None:
         worker.leaves = worker.quits = True
-        self._order(worker, Quit())
+        self._order(worker, QuitOrder())
 
     def _read_output(self, worker: _Worker, stream: str) -> None:
         """Take in what a worker has printed."""
@@ -376,7 +376,7 @@ class ProcessWorkers:
         deadline = time.monotonic() + grace_s
         for worker in self._workers.values():
             if worker.assignment is not None:
-                self._order(worker, Unwind(trial=worker.assignment.trial))
+                self._order(worker, ReleaseOrder(trial=worker.assignment.trial))
             self._dismiss(worker)
         while self._workers and (left := deadline - time.monotonic()) > 0:
             self._attend(left)

@@ -31,7 +31,7 @@ from poptune.runtime.launch_protocol import (
     Launch,
     Launched,
     Preload,
-    Prepared,
+    Preloaded,
     Request,
     command,
 )
@@ -65,7 +65,7 @@ class _Launcher:
                 break
         gc.freeze()  # or else the first collection in each worker would touch, and so copy, all of this
         self.forks = may_fork and not reason
-        self.answer(Prepared(reason, failed))
+        self.answer(Preloaded(reason, failed))
 
     def launch(self, request: Launch, descriptors: list[int]) -> None:
         pid = self._fork(request, descriptors) if self.forks else self._spawn(request, descriptors)

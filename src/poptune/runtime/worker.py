@@ -28,11 +28,11 @@ from poptune.runtime.printed import print_by_lines
 from poptune.runtime.protocol import (
     Assignment,
     Channel,
-    Failed,
+    CodeFailed,
     Idle,
     Message,
     Order,
-    Quit,
+    QuitOrder,
     Result,
     Terms,
 )
@@ -183,7 +183,7 @@ def train_all(channel: Channel, terms: Terms, store: States, open_trainable: Cal
     background = BackgroundSaves(channel, store) if terms.background_saves else None
     speaks, states = background or channel, background or store
     prepared: Prepared | None = None
-    while not isinstance(order := channel.receive(), Quit):
+    while not isinstance(order := channel.receive(), QuitOrder):
         if not isinstance(order, Assignment):
             continue  # meant for a trial that has left this worker meanwhile
         try:
@@ -214,7 +214,7 @@ def _open(job: Job) -> Prepared:
     return replace(prepared, parameters=shared.load(job.parameters)) if job.parameters else prepared
 
 
-def cannot_begin(order: Assignment, error: Exception) -> Failed:
+def cannot_begin(order: Assignment, error: Exception) -> CodeFailed:
     """Return the failure of a trial whose session could not be begun."""
     story, refused = str(error), ""
     if not isinstance(error, _FolderError):
@@ -224,7 +224,7 @@ def cannot_begin(order: Assignment, error: Exception) -> Failed:
         )
     elif is_of_the_disk(error.__cause__):
         refused = story
-    return Failed(trial=order.trial, incarnation=order.incarnation, error=story, refused=refused)
+    return CodeFailed(trial=order.trial, incarnation=order.incarnation, error=story, refused=refused)
 
 
 def die_with_parent() -> None:

@@ -44,7 +44,7 @@ class _Node:
         return self.is_full, self.residents / len(self.slots), self.slots[0].number
 
 
-class Slots:
+class NodeSlots:
     """The slots, and how many residents live in each, and how many of them train.
 
     A resident takes no CPU of its slot until it trains, so that several may live in one. Two slots on a node
@@ -121,7 +121,7 @@ class SlotKeeper:
         say: Is told how many there are now, whenever that changes.
     """
 
-    def __init__(self, cluster: Cluster, slots: Slots, *, told: int, say: Callable[[int], None]) -> None:
+    def __init__(self, cluster: Cluster, slots: NodeSlots, *, told: int, say: Callable[[int], None]) -> None:
         self._cluster = cluster
         self._slots = slots
         self._told = told

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from poptune.executors import processes
+from poptune.executors import worker_processes
 from poptune.executors.base import Work
 from poptune.executors.launching import Birth, Death
 from poptune.executors.processes import ProcessExecutor
@@ -98,8 +98,8 @@ def train(config):
 
 @pytest.fixture
 def make(monkeypatch, tmp_path):
-    monkeypatch.setattr(processes, "Launching", FakeLaunching)
-    monkeypatch.setattr(processes, "launching", FakeLaunching)
+    monkeypatch.setattr(worker_processes, "Launching", FakeLaunching)
+    monkeypatch.setattr(worker_processes, "launching", FakeLaunching)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     made = []
 

@@ -56,6 +56,11 @@ class Connection:
         """The worker's ends of line, stdout and stderr."""
         return (self._their_line.fileno(), *self._their_outputs)
 
+    @property
+    def sources(self) -> list[socket.socket | int]:
+        """What becomes readable when there is something to hear or to read."""
+        return [self.line, *self.outputs.values()]
+
     def let_go_of_theirs(self) -> None:
         """Close the worker's ends here, once it has them."""
         self._their_line.close()

@@ -111,6 +111,43 @@ class NodeSlots:
         return min(free, key=lambda slot: (slot.training, slot.residents, slot.number))
 
 
+class Residents:
+    """Which worker lives in which slot: the :class:`poptune.executors.room.Room` on a cluster."""
+
+    def __init__(self, slots: NodeSlots) -> None:
+        self._slots = slots
+        self._homes: dict[int, Slot] = {}
+
+    def home(self, key: int) -> Slot:
+        """Return the slot that a worker lives in."""
+        return self._homes[key]
+
+    def move(self, key: int, node: str) -> None:
+        """Note on which node a worker, and so its slot, has come to be."""
+        self._slots.move(self._homes[key], node)
+
+    def enter(self, key: int) -> bool:
+        slot = self._slots.choose()
+        if slot is None or self._slots.is_full(slot):
+            return False  # a slot more is on its way, or one has just gone
+        self._homes[key] = slot
+        self._slots.live(slot, 1)
+        return True
+
+    def leave(self, key: int) -> None:
+        self._slots.live(self._homes.pop(key), -1)
+
+    def train(self, key: int, *, trains: bool) -> None:
+        self._slots.train(self._homes[key], 1 if trains else -1)
+
+    def fits(self, key: int) -> bool:
+        return not self._slots.is_full(self._homes[key])
+
+    def has_more(self) -> bool:
+        slot = self._slots.choose()
+        return slot is not None and not self._slots.is_full(slot)
+
+
 class SlotKeeper:
     """Follows the slots on a cluster whose nodes come and go, and says when there are more or fewer.
 

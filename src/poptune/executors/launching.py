@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 import msgspec
@@ -202,4 +203,4 @@ class Launching:
 
 def importable_path() -> list[str]:
     """``sys.path`` with absolute entries, since workers have working directories of their own."""
-    return [os.path.abspath(entry) if entry else os.getcwd() for entry in sys.path]  # noqa: PTH100, PTH109
+    return [str(Path(entry).absolute()) for entry in sys.path]

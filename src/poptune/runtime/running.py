@@ -170,7 +170,9 @@ class _HeldObject:
             yield Checkpoint.from_dict(dict(state))
         else:
             yield Checkpoint.from_directory(self._scratch)
-        if os.listdir(self._scratch):  # noqa: PTH208 - is there anything? it is asked at each save
+        with os.scandir(self._scratch) as entries:
+            is_used = any(entries)
+        if is_used:
             self.discard()
 
     def discard(self) -> None:

@@ -147,9 +147,17 @@ def main(line: socket.socket) -> NoReturn:
     _work(line)
     for child in multiprocessing.active_children():
         child.kill()
-    atexit._run_exitfuncs()  # noqa: SLF001 - as multiprocessing does
+    end_process()
+
+
+def end_process() -> NoReturn:
+    """Do what was registered for the end of this process, and end it, without taking its interpreter down.
+
+    That takes long where much was imported, and for ever where a thread was left behind.
+    """
+    atexit._run_exitfuncs()  # noqa: SLF001 - there is no other way; multiprocessing does so, too
     flush_streams()
-    os._exit(0)  # a thread that was left behind would keep the process for ever
+    os._exit(0)
 
 
 def _work(line: socket.socket) -> None:

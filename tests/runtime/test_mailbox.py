@@ -157,7 +157,7 @@ PRINTING = """
 import os, sys
 from pathlib import Path
 
-from poptune.runtime.captured import Captured
+from poptune.runtime.captured_output import Captured
 from poptune.runtime.mailbox import Mailbox
 from poptune.runtime.protocol import Idle, Result
 

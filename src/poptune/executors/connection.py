@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from poptune.runtime.printed import Lines
+from poptune.runtime.printed_lines import Lines
 from poptune.runtime.protocol import Message, Order
 from poptune.runtime.ring import Ring, create
 from poptune.runtime.wire import Inbox, framed

@@ -19,7 +19,7 @@ import msgspec
 from poptune.errors import ExecutorError
 from poptune.notices import warn
 from poptune.runtime.launch_protocol import Answer, Exited, Launch, Launched, Preload, Preloaded, command
-from poptune.runtime.printed import Lines
+from poptune.runtime.printed_lines import Lines
 from poptune.runtime.wire import Inbox, send_frame
 
 _THREAD_LIMITS = (

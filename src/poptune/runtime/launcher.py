@@ -35,7 +35,7 @@ from poptune.runtime.launch_protocol import (
     Request,
     command,
 )
-from poptune.runtime.role import become_helper
+from poptune.runtime.process_role import become_helper
 from poptune.runtime.wire import receive_frame, send_frame
 from poptune.runtime.worker import die_with_parent, end_process, main
 

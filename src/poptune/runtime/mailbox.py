@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import msgspec
 
-from poptune.runtime.captured import Captured
+from poptune.runtime.captured_output import Captured
 from poptune.runtime.protocol import Assignment, Idle, Message, Order, Output, Result, SaveOrder
 from poptune.runtime.wire import framed
 from poptune.runtime.worker import flush_streams

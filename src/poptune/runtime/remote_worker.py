@@ -19,7 +19,7 @@ import cloudpickle
 import msgspec
 
 from poptune.runtime import shared
-from poptune.runtime.captured import Captured
+from poptune.runtime.captured_output import Captured
 from poptune.runtime.mailbox import Batch, Mailbox
 from poptune.runtime.memory import available_memory
 from poptune.runtime.object_store import StorableParts

@@ -27,7 +27,7 @@ from poptune.runtime.protocol import (
     SaveOrder,
     Terms,
 )
-from poptune.runtime.stale import StaleWatch, story_of
+from poptune.runtime.stale_hyperparameters import StaleWatch, story_of
 from poptune.runtime.trial_progress import TrialProgress
 
 

@@ -24,7 +24,9 @@ import cloudpickle
 import msgspec
 
 from poptune.runtime import shared
-from poptune.runtime.printed import print_by_lines
+from poptune.runtime.background_saves import BackgroundSaves
+from poptune.runtime.printed_lines import print_by_lines
+from poptune.runtime.process_role import become_helper
 from poptune.runtime.protocol import (
     Assignment,
     Channel,
@@ -37,9 +39,7 @@ from poptune.runtime.protocol import (
     Terms,
 )
 from poptune.runtime.ring import CAPACITY_BYTES, Ring
-from poptune.runtime.role import become_helper
 from poptune.runtime.running import is_of_the_disk, run_trial
-from poptune.runtime.saving import BackgroundSaves
 from poptune.runtime.session import Session, States
 from poptune.runtime.trainable import Prepared
 from poptune.runtime.wire import Inbox, framed, receive_frame

@@ -85,7 +85,7 @@ class Desk:
         self._reuse_workers = reuse_workers
         self._workers: dict[int, _Worker] = {}
         self._holders: dict[TrialId, _Worker] = {}
-        self._line: list[Assignment] = []
+        self._waiting: list[Assignment] = []
         self._said: list[Message | News] = []
         self._next_key = 0
         self.is_closing = False
@@ -98,7 +98,7 @@ class Desk:
         if worker is None:
             worker, tasks = self._find_worker()
         if worker is None:
-            self._line.append(assignment)
+            self._waiting.append(assignment)
             return tasks
         worker.assignment = assignment
         self._holders[assignment.trial] = worker
@@ -113,7 +113,7 @@ class Desk:
         dismissed: list[Task] = []
         if free and self._room.has_more():
             dismissed.append(self._dismiss(free[0]))  # another, elsewhere, takes over from it
-        if len(self._line) < sum(worker.leaves for worker in self._workers.values()):
+        if len(self._waiting) < sum(worker.leaves for worker in self._workers.values()):
             return None, dismissed
         if not self._room.enter(self._next_key):
             return None, dismissed
@@ -123,10 +123,10 @@ class Desk:
 
     def serve(self) -> Sequence[Task]:
         """Look who of those that wait can have a worker now: there may be more room."""
-        if not self._line:
+        if not self._waiting:
             return ()
-        line, self._line = self._line, []
-        return [task for assignment in line for task in self.assign(assignment)]
+        waiting, self._waiting = self._waiting, []
+        return [task for assignment in waiting for task in self.assign(assignment)]
 
     def proceed(self, order: ProceedOrder) -> Sequence[Task]:
         """Let a trial go on that waits inside its report."""
@@ -137,7 +137,7 @@ class Desk:
 
     def release(self, trial: TrialId) -> Sequence[Task]:
         """Have a trial's code left, and its worker freed."""
-        self._line = [assignment for assignment in self._line if assignment.trial != trial]
+        self._waiting = [assignment for assignment in self._waiting if assignment.trial != trial]
         if (worker := self._holders.get(trial)) is None:
             return ()
         self._let_go(worker, trial)
@@ -146,7 +146,7 @@ class Desk:
     def close(self) -> Sequence[Task]:
         """Have all code left, and all workers end; none is hired any more."""
         self.is_closing = True
-        self._line.clear()
+        self._waiting.clear()
         tasks: list[Task] = []
         for worker in self._workers.values():
             if worker.assignment is not None:
@@ -167,12 +167,13 @@ class Desk:
         if message.trial != worker.speaks_for:
             raise msgspec.ValidationError(f"about trial {message.trial!r}, which it does not train")
         match message:
+            case Result(stop="", waiting=False):  # first, as almost all messages are
+                pass
+            case Result(stop=""):
+                self._note_training(worker, trains=False)
+                tasks = self.serve()
             case Idle():
                 return self._become_free(worker, message)
-            case Result(stop="", waiting=waiting):  # first of the rest, as almost all messages are
-                if waiting:
-                    self._note_training(worker, trains=False)
-                    tasks = self.serve()
             case Result() | CodeFailed() | CodeReturned():
                 self._let_go(worker, message.trial)
             case _:
@@ -187,7 +188,7 @@ class Desk:
         is_over = not (idle.reusable and self._reuse_workers)
         tasks = [self._dismiss(worker)] if is_over else []
         if idle.replace and assignment is not None and not self.is_closing:
-            self._line.append(assignment)
+            self._waiting.append(assignment)
         return [*tasks, *self.serve()]
 
     def retire(self, key: int) -> None:
@@ -201,7 +202,7 @@ class Desk:
         worker.quits = True
         if assignment is not None:
             self._let_go(worker, assignment.trial)
-            self._line.append(assignment)
+            self._waiting.append(assignment)
 
     def bury(self, key: int, cause: str) -> Sequence[Task]:
         """A worker is no more: say that its trial has lost it, if it was not about to leave that anyway."""

@@ -17,16 +17,7 @@ from poptune.core.settings import Settings
 from poptune.core.trial_spec import TrialSpec
 from poptune.errors import PoptuneWarning
 from poptune.journal import MemoryJournal
-from poptune.runtime.protocol import (
-    Failed as SaidFailed,
-)
-from poptune.runtime.protocol import (
-    Idle,
-    Lost,
-    Output,
-    Result,
-    Returned,
-)
+from poptune.runtime.protocol import CodeFailed, CodeReturned, Idle, Lost, Output, Result
 from poptune.schedulers import FIFOScheduler, PopulationBasedTraining
 from poptune.stoppers import FunctionStopper
 from poptune.types import TrialStatus
@@ -47,8 +38,8 @@ class FakeWorkers:
     def proceed(self, order):
         self.story.append(("proceed", order.trial, order.incarnation))
 
-    def unwind(self, trial):
-        self.story.append(("unwind", trial))
+    def release(self, trial):
+        self.story.append(("release", trial))
 
     def kill(self, trial, reason):
         self.story.append(("kill", trial, reason))
@@ -171,7 +162,7 @@ def result(trial, iteration, *, incarnation=0, x=1.0, checkpoint=None, waiting=F
 
 
 def returned(trial, incarnation=0):
-    return Returned(trial=trial, incarnation=incarnation)
+    return CodeReturned(trial=trial, incarnation=incarnation)
 
 
 def test_a_run_ends_when_all_trials_have():
@@ -200,7 +191,7 @@ def test_everything_is_in_the_journal_before_it_is_acted_on():
     world.run(
         [result("a", 1, x=2.0, checkpoint=1, waiting=True)],
         [result("b", 1, x=1.0, checkpoint=1, waiting=True)],
-        [SaidFailed(trial="a", incarnation=0, error="boom")],
+        [CodeFailed(trial="a", incarnation=0, error="boom")],
         [result("a", 2, incarnation=1, stop="enough"), result("b", 2, incarnation=1, stop="enough")],
     )
     acts = [entry for entry in world.story if entry[0] != "display"]
@@ -242,7 +233,7 @@ def test_lost_is_a_failure_of_the_present_incarnation():
 
 def test_a_failure_and_a_loss_in_one_turn_count_once():
     world = World(retries=Retries(per_trial=1))
-    both = [SaidFailed(trial="a", incarnation=0, error="boom"), Lost(trial="a", reason="dead")]
+    both = [CodeFailed(trial="a", incarnation=0, error="boom"), Lost(trial="a", reason="dead")]
     world.run(both, [returned("a", incarnation=1), returned("b")])
     assert world.experiment.population["a"].failures == 1
     assert world.status("a") is TrialStatus.TERMINATED
@@ -251,7 +242,7 @@ def test_a_failure_and_a_loss_in_one_turn_count_once():
 def test_a_message_of_an_older_incarnation_is_ignored():
     world = World(retries=Retries(per_trial=1))
     world.run(
-        [SaidFailed(trial="a", incarnation=0, error="boom")],
+        [CodeFailed(trial="a", incarnation=0, error="boom")],
         [result("a", 7, x=99.0), returned("a")],
         [result("a", 1, incarnation=1), returned("a", incarnation=1), returned("b")],
     )
@@ -288,8 +279,8 @@ def test_a_stopper_overrules_a_trial_and_can_end_all():
     left = {event.trial: event.reason for event in world.journal.read() if isinstance(event, Left)}
     assert left == {"a": "AtTwo said so", "b": "AtTwo ended all", "c": "AtTwo ended all"}
     assert world.experiment.population["a"].metrics["done"] is True
-    assert ("unwind", "a") in world.story
-    assert {("unwind", "b"), ("unwind", "c")} <= set(world.story)
+    assert ("release", "a") in world.story
+    assert {("release", "b"), ("release", "c")} <= set(world.story)
 
 
 def test_a_stopper_that_raises_names_itself_and_the_workers_end():
@@ -304,7 +295,7 @@ def test_a_stopper_that_raises_names_itself_and_the_workers_end():
 def test_stop_population_at_ends_all():
     world = World()
     world.run([result("a", 1, stop="x reached 1", stops_population=True)])
-    assert {("unwind", "b")} == set(world.told("unwind")), "the first knows it already"
+    assert {("release", "b")} == set(world.told("release")), "the first knows it already"
     assert world.status("b") is TrialStatus.TERMINATED
 
 
@@ -347,7 +338,7 @@ def test_when_memory_runs_low_a_waiting_trial_is_evicted(monkeypatch):
     )
     with pytest.raises(IndexError):  # the script ends here
         world.controller.run(world.first)
-    assert world.told("unwind") == [("unwind", "a")], "the one that has waited longest"
+    assert world.told("release") == [("release", "a")], "the one that has waited longest"
     assert world.status("a") is TrialStatus.PENDING
     assert world.status("b") is TrialStatus.PAUSED
 

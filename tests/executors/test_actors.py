@@ -16,14 +16,15 @@ from poptune.runtime.protocol import (
     Idle,
     Lost,
     Order,
-    Proceed,
-    Quit,
+    ProceedOrder,
+    QuitOrder,
+    ReleaseOrder,
     Result,
     Terms,
-    Unwind,
 )
-from poptune.runtime.resident import Greeting, Heard
+from poptune.runtime.remote_worker import Greeting, Heard
 from poptune.runtime.trainable import prepare
+from poptune.runtime.transfers import Transfer
 from poptune.runtime.versions import versions
 from poptune.runtime.wire import framed
 from poptune.types import TrialId
@@ -39,7 +40,7 @@ class PaperCluster:
         self.happened = [SlotReady(number) for number, node in enumerate(nodes) if node]
         self.slots = {}
         self.orders = {}
-        self.parcels = []
+        self.transfers = []
         self.killed = []
         self.awaited = []
         self.listening = []
@@ -58,10 +59,10 @@ class PaperCluster:
     def begin(self, key):
         pass
 
-    def order(self, key, number, data, parcel):
+    def order(self, key, number, data, transfer):
         self.orders[key].append((number, msgspec.msgpack.decode(data, type=Order)))
-        if parcel is not None:
-            self.parcels.append((key, parcel))
+        if transfer is not None:
+            self.transfers.append((key, transfer))
 
     def listen(self, key, heard):
         self.listening.append((key, heard))
@@ -157,8 +158,8 @@ def test_trials_are_spread_over_the_nodes_and_a_suspended_one_makes_room(clock):
     workers.poll(0)
     workers.assign(assignment(C))
     assert cluster.slots[2] == 1, "where nobody trains now"
-    workers.proceed(Proceed(trial=B, incarnation=0, until=None))
-    assert kinds(cluster.orders[1]) == [Assignment, Proceed]
+    workers.proceed(ProceedOrder(trial=B, incarnation=0, until=None))
+    assert kinds(cluster.orders[1]) == [Assignment, ProceedOrder]
 
 
 def test_a_trial_waits_for_a_slot_that_has_no_node_yet(clock):
@@ -237,7 +238,7 @@ def test_what_did_not_arrive_is_said_again_when_an_actor_is_in_reach_again(clock
     workers.poll(0)
     cluster.happened.append(CallFailed(0, "listen", "unreachable", "no route"))
     workers.poll(0)
-    workers.proceed(Proceed(trial=A, incarnation=0, until=3.0))
+    workers.proceed(ProceedOrder(trial=A, incarnation=0, until=3.0))
     assert len(cluster.orders[0]) == 1, "not while it is out of reach"
     clock.now_s += 1
     workers.poll(0)
@@ -285,7 +286,7 @@ def test_a_donors_checkpoint_is_sent_to_another_node_and_found_on_its_own(clock)
     path = f"{A}/checkpoint_000007"
     workers.assign(assignment(B, incarnation=1, checkpoint=path))
     workers.assign(assignment(C, incarnation=1, checkpoint=path))
-    assert cluster.parcels == [(1, (path, f"{path} from 0"))]
+    assert cluster.transfers == [(1, Transfer(path, f"{path} from 0"))]
 
 
 def test_an_actor_that_leaves_is_lost_with_its_cause_and_its_slot_rests(clock):
@@ -342,5 +343,5 @@ def test_closing_lets_trials_leave_their_code_and_then_ends_all(clock):
     cluster.say(0, 1, Idle(trial=A), is_last=True)
     cluster.happened.append(CallFailed(1, "listen", "dead", "too late"))
     workers.close(5.0)
-    assert kinds(cluster.orders[0]) == [Assignment, Unwind, Quit]
+    assert kinds(cluster.orders[0]) == [Assignment, ReleaseOrder, QuitOrder]
     assert workers.poll(0) == [Lost(trial=B, reason="too late")]

@@ -10,23 +10,23 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from poptune.executors import processes
+from poptune.executors import worker_processes
 from poptune.executors.base import Work
 from poptune.executors.launching import Birth, Death
 from poptune.executors.processes import ProcessExecutor
 from poptune.runtime.protocol import (
     Assignment,
-    Failed,
+    CodeFailed,
+    CodeReturned,
     Idle,
     Lost,
     Message,
     Output,
-    Proceed,
-    Quit,
+    ProceedOrder,
+    QuitOrder,
+    ReleaseOrder,
     Result,
-    Returned,
     Terms,
-    Unwind,
 )
 from poptune.runtime.ring import Ring
 from poptune.runtime.trainable import prepare
@@ -98,8 +98,8 @@ def train(config):
 
 @pytest.fixture
 def make(monkeypatch, tmp_path):
-    monkeypatch.setattr(processes, "Launching", FakeLaunching)
-    monkeypatch.setattr(processes, "launching", FakeLaunching)
+    monkeypatch.setattr(worker_processes, "Launching", FakeLaunching)
+    monkeypatch.setattr(worker_processes, "launching", FakeLaunching)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     made = []
 
@@ -166,16 +166,17 @@ def test_whoever_leaves_a_trial_gets_the_next_only_when_it_has_left(make, word, 
     workers.assign(assignment("a"))
     (worker,) = launching.workers
     last = {
-        "failed": Failed(trial="a", incarnation=0, error="boom"),
-        "returned": Returned(trial="a", incarnation=0),
+        "failed": CodeFailed(trial="a", incarnation=0, error="boom"),
+        "returned": CodeReturned(trial="a", incarnation=0),
         "stopped": last_result("a"),
     }.get(word)
     if last is None:
-        workers.unwind("a")
+        workers.release("a")
     else:
         worker.say(last)
         assert workers.poll(1.0) == [last]
-    assert [type(order) for order in worker.orders()] == [Assignment, *([Unwind] if last is None else [])]
+    orders = [Assignment, ReleaseOrder] if last is None else [Assignment]
+    assert [type(order) for order in worker.orders()] == orders
     again = assignment("a", 1)
     workers.assign(again)
     assert worker.orders() == [], "it has not left its code yet"
@@ -185,13 +186,13 @@ def test_whoever_leaves_a_trial_gets_the_next_only_when_it_has_left(make, word, 
     if reusable:
         assert worker.orders() == [again]
     else:
-        assert worker.orders() == [Quit()]
+        assert worker.orders() == [QuitOrder()]
         launching.die(worker, 0)
         assert workers.poll(1.0) == []
         assert launching.workers[1].orders() == [again]
     successor = launching.workers[-1]
-    workers.proceed(Proceed(trial="a", incarnation=1, until=3))
-    assert successor.orders() == [Proceed(trial="a", incarnation=1, until=3)]
+    workers.proceed(ProceedOrder(trial="a", incarnation=1, until=3))
+    assert successor.orders() == [ProceedOrder(trial="a", incarnation=1, until=3)]
     launching.die(successor, -9)
     (lost,) = workers.poll(1.0)
     assert (lost.trial, "SIGKILL" in lost.reason) == ("a", True)
@@ -200,12 +201,12 @@ def test_whoever_leaves_a_trial_gets_the_next_only_when_it_has_left(make, word, 
 def test_only_as_many_assignments_wait_as_workers_leave(make):
     workers, launching = make()
     workers.assign(assignment("a"))
-    workers.unwind("a")
+    workers.release("a")
     workers.assign(assignment("b"))
     workers.assign(assignment("c"))
     first, second = launching.workers
     assert second.orders() == [assignment("c")]
-    workers.unwind("b")  # while it is still in line
+    workers.release("b")  # while it is still in line
     first.orders()
     first.say(Idle(trial="a"))
     workers.poll(1.0)
@@ -229,7 +230,7 @@ def test_what_a_dead_worker_had_said_is_heard_before_its_death(make):
     workers.assign(assignment("a"))
     (worker,) = launching.workers
     os.write(worker.stdout, b"printed\nunfinished")
-    worker.say(Returned(trial="a", incarnation=0), Idle(trial="a"))
+    worker.say(CodeReturned(trial="a", incarnation=0), Idle(trial="a"))
     launching.die(worker, -11)
     heard = []
     while len(heard) < 3:
@@ -237,10 +238,10 @@ def test_what_a_dead_worker_had_said_is_heard_before_its_death(make):
     assert heard == [
         Output(trial="a", stream="stdout", line="printed"),
         Output(trial="a", stream="stdout", line="unfinished"),
-        Returned(trial="a", incarnation=0),
+        CodeReturned(trial="a", incarnation=0),
     ] or heard == [
         Output(trial="a", stream="stdout", line="printed"),
-        Returned(trial="a", incarnation=0),
+        CodeReturned(trial="a", incarnation=0),
         Output(trial="a", stream="stdout", line="unfinished"),
     ]
     assert workers.poll(0.0) == []
@@ -249,7 +250,7 @@ def test_what_a_dead_worker_had_said_is_heard_before_its_death(make):
 def test_the_dead_get_nothing_to_do(make):
     workers, launching = make()
     workers.assign(assignment("a"))
-    workers.unwind("a")
+    workers.release("a")
     workers.assign(assignment("b"))
     (worker,) = launching.workers
     launching.events.append(Death(worker.key, 0))
@@ -270,7 +271,7 @@ def test_each_line_is_of_the_trial_that_has_printed_it(make):
     heard = list(workers.poll(1.0))
     workers.assign(assignment("b"))
     os.write(worker.stderr, b"of b\n")
-    worker.say(Returned(trial="b", incarnation=0))
+    worker.say(CodeReturned(trial="b", incarnation=0))
     heard += workers.poll(1.0)
     lines = [(said.trial, said.stream, said.line) for said in heard if isinstance(said, Output)]
     assert lines == [("a", "stdout", "of a"), ("a", "stdout", "last of a"), ("b", "stderr", "of b")]
@@ -281,7 +282,7 @@ def test_a_worker_that_leaves_keeps_its_gpu_until_it_is_gone(make):
     for trial in "ab":
         workers.assign(assignment(trial))
     first, _ = launching.workers
-    workers.unwind("a")
+    workers.release("a")
     first.say(Idle(trial="a"))
     workers.poll(1.0)
     workers.assign(assignment("c"))
@@ -314,7 +315,7 @@ GARBAGE = [
     framed(msgspec.msgpack.encode({"type": "result"})),
     framed(msgspec.msgpack.encode({"type": "weather"})),
     framed(
-        msgspec.msgpack.encode(Failed(trial="a", incarnation=0, error="e")).replace(b"\xa1e", b"\xa1\xff")
+        msgspec.msgpack.encode(CodeFailed(trial="a", incarnation=0, error="e")).replace(b"\xa1e", b"\xa1\xff")
     ),
     framed(msgspec.msgpack.encode(last_result("b"))),
     framed(b"\x91" * 5000),

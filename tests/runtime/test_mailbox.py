@@ -9,7 +9,17 @@ import msgspec
 import pytest
 
 from poptune.runtime.mailbox import CAPACITY_BYTES, Mailbox
-from poptune.runtime.protocol import Assignment, Idle, Message, Order, Output, Proceed, Quit, Result, Save
+from poptune.runtime.protocol import (
+    Assignment,
+    Idle,
+    Message,
+    Order,
+    Output,
+    ProceedOrder,
+    QuitOrder,
+    Result,
+    SaveOrder,
+)
 from poptune.runtime.wire import Inbox
 from poptune.types import TrialId
 
@@ -81,7 +91,7 @@ def test_a_batch_is_handed_over_until_the_next_is_asked_for():
 
 def test_an_order_is_obeyed_once_and_in_its_turn_however_it_comes():
     mailbox = Mailbox()
-    first, second, third = assignment(), Proceed(trial=A, incarnation=0, until=3.0), Quit()
+    first, second, third = assignment(), ProceedOrder(trial=A, incarnation=0, until=3.0), QuitOrder()
     mailbox.deliver(2, encoded(second))
     assert mailbox.poll() is None
     mailbox.deliver(1, encoded(first))
@@ -113,7 +123,7 @@ def test_a_worker_that_is_told_to_end_saves_with_its_next_result_and_leaves(call
     leaving = calls(mailbox.leave, DEADLINE_S)
     while (order := mailbox.poll()) is None:
         pass
-    assert order == Save(trial=A)
+    assert order == SaveOrder(trial=A)
     mailbox.send(result(1))
     mailbox.send(result(2, checkpoint=1))
     leaving.result(DEADLINE_S)
@@ -147,7 +157,7 @@ PRINTING = """
 import os, sys
 from pathlib import Path
 
-from poptune.runtime.captured import Captured
+from poptune.runtime.captured_output import Captured
 from poptune.runtime.mailbox import Mailbox
 from poptune.runtime.protocol import Idle, Result
 

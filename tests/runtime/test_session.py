@@ -7,8 +7,8 @@ import pytest
 
 from poptune.checkpoints import Checkpoint, DirectoryStore
 from poptune.errors import TrainableError
-from poptune.runtime.protocol import Assignment, Idle, Proceed, Quit, Result, Terms, Unwind
-from poptune.runtime.session import Restarted, Session, Stopped, Unwinding
+from poptune.runtime.protocol import Assignment, Idle, ProceedOrder, QuitOrder, ReleaseOrder, Result, Terms
+from poptune.runtime.session import Reassigned, Released, Session, Unwinding
 
 
 class Abandoned(BaseException):
@@ -121,16 +121,16 @@ def test_a_report_before_the_milestone_does_not_wait(make, line):
 def test_a_report_at_the_milestone_waits_for_the_order_that_is_its_own(make, line):
     session = make(until=1)
     line.answers = [
-        Proceed(trial="b", incarnation=0, until=9),
-        Proceed(trial="a", incarnation=5, until=9),
-        Unwind(trial="b"),
+        ProceedOrder(trial="b", incarnation=0, until=9),
+        ProceedOrder(trial="a", incarnation=5, until=9),
+        ReleaseOrder(trial="b"),
         assignment(trial="b"),
-        Proceed(trial="a", incarnation=0, until=2),
+        ProceedOrder(trial="a", incarnation=0, until=2),
     ]
     session.report({})
     assert line.said[0].waiting
     assert line.answers == []
-    line.answers = [Proceed(trial="a", incarnation=0, until=None)]
+    line.answers = [ProceedOrder(trial="a", incarnation=0, until=None)]
     session.report({})
     assert line.said[1].waiting, "the milestone is the new one"
     session.report({})
@@ -139,27 +139,27 @@ def test_a_report_at_the_milestone_waits_for_the_order_that_is_its_own(make, lin
 
 def test_in_lockstep_every_report_waits(make, line):
     session = make(lockstep=True)
-    line.answers = [Proceed(trial="a", incarnation=0, until=None)]
+    line.answers = [ProceedOrder(trial="a", incarnation=0, until=None)]
     session.report({})
     assert line.said[0].waiting
 
 
-@pytest.mark.parametrize("order", [Unwind(trial="a"), Quit()])
+@pytest.mark.parametrize("order", [ReleaseOrder(trial="a"), QuitOrder()])
 def test_an_order_to_leave_is_seen_at_the_next_report(make, line, order):
     session = make()
     line.orders = [order]
-    with pytest.raises(Stopped):
+    with pytest.raises(Released):
         session.report({"x": 1})
     assert line.said == []
-    assert isinstance(session.unwinding, Stopped)
+    assert isinstance(session.unwinding, Released)
     assert not issubclass(Unwinding, Exception)
 
 
 def test_unwinding_is_repeated_once_and_then_the_worker_is_given_up(make, line):
     session = make()
-    line.orders = [Unwind(trial="a")]
+    line.orders = [ReleaseOrder(trial="a")]
     for _ in range(2):
-        with pytest.raises(Stopped):
+        with pytest.raises(Released):
             session.report({})
     with pytest.raises(Abandoned):
         session.report({})
@@ -171,7 +171,7 @@ def test_each_restart_may_be_swallowed_once(make, line):
     for incarnation in (1, 2, 3):
         line.orders = [assignment(incarnation=incarnation)]
         for _ in range(2):
-            with pytest.raises(Restarted) as restarted:
+            with pytest.raises(Reassigned) as restarted:
                 session.report({})
         session.adopt(restarted.value.assignment)
     assert session.assignment.incarnation == 3
@@ -230,7 +230,7 @@ def test_where_the_trial_runs_is_told_with_the_first_result_after_each_assignmen
 )
 def test_the_last_result_says_so_and_why(make, line, settings, row, done, reason, ends_all):
     session = make(until=1, **settings)
-    with pytest.raises(Stopped):
+    with pytest.raises(Released):
         session.report(row, done=done)
     (result,) = line.said
     assert (result.stop, result.stops_population, result.waiting) == (reason, ends_all, False)
@@ -249,11 +249,11 @@ def test_the_last_result_says_so_and_why(make, line, settings, row, done, reason
 def test_an_object_is_saved_when_its_state_is_needed(make, line, settings, at_end, saves):
     session = make(until=2, **settings)
     session.hold(Held())
-    line.answers = [Proceed(trial="a", incarnation=0, until=None)]
+    line.answers = [ProceedOrder(trial="a", incarnation=0, until=None)]
     for step, saved in enumerate(saves, start=1):
         try:
             session.report({}, done=at_end and step == 4)
-        except Stopped:
+        except Released:
             assert step == 4
         assert (line.said[-1].checkpoint is not None) == saved, f"at iteration {step}"
 
@@ -274,10 +274,10 @@ def test_code_that_declines_to_take_over_is_left_after_all(make, line):
     session = make(until=1)
     session.hold(Held(takes=False))
     line.answers = [assignment(incarnation=1)]
-    with pytest.raises(Restarted) as restarted:
+    with pytest.raises(Reassigned) as restarted:
         session.report({})
     assert restarted.value.assignment.incarnation == 1
-    assert session.is_to_restart
+    assert session.is_reassigned
 
 
 def test_checkpoints_are_numbered_and_on_disk_when_report_returns(make, line, tmp_path):
@@ -334,13 +334,13 @@ def test_time_that_was_waited_does_not_count(make, line):
     session = make(until=1)
     clock = FakeClock()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("poptune.runtime.standing.time.perf_counter", clock)
+        patch.setattr("poptune.runtime.trial_progress.time.perf_counter", clock)
         session.adopt(assignment(until=1))
         clock.now_s += 3.0
 
         def wait_long():
             clock.now_s += 100.0
-            return Proceed(trial="a", incarnation=0, until=None)
+            return ProceedOrder(trial="a", incarnation=0, until=None)
 
         line.receive = wait_long
         session.report({})

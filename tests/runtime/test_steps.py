@@ -9,7 +9,16 @@ import pytest
 
 import poptune as tune
 from poptune.checkpoints import DirectoryStore
-from poptune.runtime.protocol import Assignment, Failed, Idle, Proceed, Result, Returned, Terms, Unwind
+from poptune.runtime.protocol import (
+    Assignment,
+    CodeFailed,
+    CodeReturned,
+    Idle,
+    ProceedOrder,
+    ReleaseOrder,
+    Result,
+    Terms,
+)
 from poptune.runtime.running import run_trial
 from poptune.runtime.session import Session
 from poptune.runtime.trainable import prepare
@@ -32,7 +41,7 @@ class Script:
         return None
 
     def receive(self):
-        return self.answers.pop(0) if self.answers else Unwind(trial="a")
+        return self.answers.pop(0) if self.answers else ReleaseOrder(trial="a")
 
     @property
     def results(self):
@@ -40,7 +49,7 @@ class Script:
 
     @property
     def error(self):
-        [failed] = [message for message in self.said if isinstance(message, Failed)]
+        [failed] = [message for message in self.said if isinstance(message, CodeFailed)]
         return failed.error
 
 
@@ -118,7 +127,7 @@ def trial(tmp_path):
 
 
 def proceed(until=None, incarnation=0):
-    return Proceed(trial="a", incarnation=incarnation, until=until)
+    return ProceedOrder(trial="a", incarnation=incarnation, until=until)
 
 
 class Counter:
@@ -180,7 +189,7 @@ def test_on_entry_it_restores_what_the_trial_goes_on_from(trial):
     start = trial.exploit({"add": 5}, {"counter": {"value": 30}})
     line = trial.run(train, None, start=start)
     assert seen == [(7, 30, 5)]
-    assert isinstance(line.said[-2], Returned)
+    assert isinstance(line.said[-2], CodeReturned)
 
 
 def test_an_exploit_happens_in_place(trial):
@@ -482,7 +491,7 @@ def test_who_swallows_the_end_is_not_told_of_reports(trial):
                 tune.report({"x": 1})
 
     line = trial.run(train, {})
-    assert not any(isinstance(message, Failed) for message in line.said)
+    assert not any(isinstance(message, CodeFailed) for message in line.said)
 
 
 # One loop at a time

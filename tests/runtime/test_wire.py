@@ -72,8 +72,8 @@ MESSAGES = [
     protocol.Result(
         trial="t", incarnation=2, iteration=3, metrics={"x": [1.5, None]}, checkpoint=4, waiting=True, stop=""
     ),
-    protocol.Returned(trial="t", incarnation=1),
-    protocol.Failed(trial="t", incarnation=1, error="boom"),
+    protocol.CodeReturned(trial="t", incarnation=1),
+    protocol.CodeFailed(trial="t", incarnation=1, error="boom"),
     protocol.Idle(trial="t", reusable=False, replace=True),
 ]
 

@@ -13,7 +13,7 @@ from measured import can_choose_loggers, parser, run_config, tell, tell_unavaila
 from process_memory import is_known, resident_mb
 
 import poptune as tune
-from poptune.runtime.protocol import Assignment, Proceed, Result
+from poptune.runtime.protocol import Assignment, ProceedOrder, Result
 from poptune.schedulers import PopulationBasedTraining
 
 SLOTS = 8
@@ -61,11 +61,11 @@ class ScriptedWorkers:
         self.residents[assignment.trial] = resident
         self.training.append(assignment.trial)
 
-    def proceed(self, order: Proceed):
+    def proceed(self, order: ProceedOrder):
         self.residents[order.trial].until = order.until
         self.training.append(order.trial)
 
-    def unwind(self, trial):
+    def release(self, trial):
         self.residents.pop(trial, None)
 
     def poll(self, timeout_s):

@@ -214,15 +214,15 @@ class Controller:
         match message:
             case protocol.Result():
                 return self._understand_result(message, now)
-            case protocol.Returned() | protocol.Declined():
-                kind = Returned if isinstance(message, protocol.Returned) else Declined
+            case protocol.CodeReturned() | protocol.CodeDeclined():
+                kind = Returned if isinstance(message, protocol.CodeReturned) else Declined
                 return [kind(time_s=now, trial=message.trial, incarnation=message.incarnation)]
-            case protocol.Failed(refused=refused) if refused:
+            case protocol.CodeFailed(refused=refused) if refused:
                 raise ExperimentError(
                     f"{refused} What is in the journal is safe: make room on the disk, or look to its "
                     "health, then continue with Tuner.restore"
                 )
-            case protocol.Failed():
+            case protocol.CodeFailed():
                 return [
                     Failed(
                         time_s=now,

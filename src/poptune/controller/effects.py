@@ -41,15 +41,15 @@ class Effects:
                 case Proceed():
                     self._workers.proceed(self._order(command))
                 case Release(trial=trial):
-                    self._workers.unwind(trial)
+                    self._workers.release(trial)
                 case Delete(checkpoint=checkpoint):
                     self._cleaning.add(checkpoint)
                 case Warn(message=message):
                     warnings.append(message)
         return warnings
 
-    def _order(self, proceed: Proceed) -> protocol.Proceed:
-        return protocol.Proceed(
+    def _order(self, proceed: Proceed) -> protocol.ProceedOrder:
+        return protocol.ProceedOrder(
             trial=proceed.trial,
             incarnation=proceed.incarnation,
             until=proceed.until,

@@ -1,37 +1,45 @@
-"""What the controller's side knows of one actor, and who has saved what."""
+"""What the controller's side knows of one actor, and who has saved what.
+
+A call of an actor may fail without telling whether it was carried out. So orders are numbered, and given
+again until each is known to have arrived; and so are batches of what it says, and each is taken in once.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+
+import msgspec
 
 from poptune.errors import ExecutorError
-from poptune.executors.slots import Slot
-from poptune.runtime.protocol import Assignment
-from poptune.runtime.resident import Greeting
+from poptune.executors.cluster import Cluster
+from poptune.runtime.mailbox import Batch
+from poptune.runtime.protocol import Message, Order
+from poptune.runtime.remote_worker import Greeting
+from poptune.runtime.transfers import Transfer
 from poptune.runtime.versions import differences
 from poptune.runtime.wire import Inbox
 from poptune.types import TrialId
 
+OUT_OF_REACH_S = 20.0
+"""How long an actor may be out of reach before it is given up."""
+_RETRY_S = 0.5
+_encode = msgspec.msgpack.Encoder().encode
+_decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+
 
 @dataclass(slots=True, eq=False)
 class Actor:
-    """One actor, and what it is doing."""
+    """One actor: what it was ordered, what was heard of it, and whether it can be reached."""
 
+    cluster: Cluster
     key: int
-    slot: Slot
     started_s: float
     node: str | None
     is_here: bool = False
-    assignment: Assignment | None = None
-    """What it trains now; None if it is free."""
-    trains: bool = False
-    """Whether it needs the CPU: a trial that waits inside its report does not."""
-    leaves: bool = False
     quits_by_s: float | None = None
-    killed_for: str = ""
     orders: int = 0
-    unconfirmed: dict[int, tuple[bytes, tuple[str, Any] | None]] = field(default_factory=dict)
+    unconfirmed: dict[int, tuple[bytes, Transfer | None]] = field(default_factory=dict)
     """Orders that may not have arrived."""
     heard: int = 0
     is_asked: bool = False
@@ -40,12 +48,8 @@ class Actor:
     out_of_reach_s: float | None = None
     retry_s: float = 0.0
 
-    @property
-    def is_free(self) -> bool:
-        return self.assignment is None and self.quits_by_s is None
-
     def arrive(self, greeting: Greeting, versions: dict[str, str]) -> None:
-        """Note where it is.
+        """Note where it is, and have it work.
 
         Raises:
             ExecutorError: It has other versions than the program.
@@ -58,6 +62,55 @@ class Actor:
             )
         self.is_here = True
         self.node = greeting.node
+        self.cluster.begin(self.key)
+        self.listen()
+
+    def order(self, order: Order, transfer: Transfer | None) -> None:
+        """Give an order, now or when it is in reach again."""
+        self.orders += 1
+        data = _encode(order)
+        self.unconfirmed[self.orders] = data, transfer
+        if self.out_of_reach_s is None:
+            self.cluster.order(self.key, self.orders, data, transfer)
+
+    def confirm(self, number: int) -> None:
+        """Note that an order has arrived."""
+        self.out_of_reach_s = None
+        self.unconfirmed.pop(number, None)
+
+    def listen(self) -> None:
+        """Ask for what it has to say, unless it has been asked."""
+        if not self.is_asked:
+            self.is_asked = True
+            self.cluster.listen(self.key, self.heard)
+
+    def take(self, batch: Batch) -> Iterator[Message]:
+        """Take in what it has said, and return that; nothing if it has come before."""
+        self.is_asked = False
+        self.out_of_reach_s = None
+        if batch.number <= self.heard:
+            return iter(())
+        self.heard = batch.number
+        return map(_decoder.decode, self.inbox.add(batch.frames))
+
+    def lose_touch(self, now_s: float) -> None:
+        """Note that it could not be reached just now."""
+        if self.out_of_reach_s is None:
+            self.out_of_reach_s = now_s
+        self.retry_s = now_s + _RETRY_S
+
+    def is_given_up(self, now_s: float) -> bool:
+        """Whether it has been out of reach for too long."""
+        return self.out_of_reach_s is not None and now_s - self.out_of_reach_s > OUT_OF_REACH_S
+
+    def try_to_reach(self, now_s: float) -> None:
+        """Say again what may not have arrived, if it is out of reach and the time has come."""
+        if self.out_of_reach_s is None or now_s <= self.retry_s:
+            return
+        self.retry_s = now_s + _RETRY_S
+        for number, (data, transfer) in self.unconfirmed.items():
+            self.cluster.order(self.key, number, data, transfer)
+        self.listen()
 
 
 class Savers:

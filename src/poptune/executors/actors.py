@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from poptune.errors import ExecutorError
-from poptune.executors.actor import Actor, Savers
+from poptune.executors.actor import OUT_OF_REACH_S, Actor, Savers
 from poptune.executors.base import Work
 from poptune.executors.cluster import (
     CallFailed,
@@ -21,34 +19,28 @@ from poptune.executors.cluster import (
     Said,
     SlotReady,
 )
-from poptune.executors.slots import SlotKeeper, Slots
+from poptune.executors.desk import Desk, Hire, Task, Tell
+from poptune.executors.node_slots import NodeSlots, Residents, SlotKeeper
 from poptune.places import checkpoint_path
 from poptune.runtime.memory import CHECK_S, LEAST_FREE
 from poptune.runtime.protocol import (
     Assignment,
     Capacity,
     Crowded,
-    Failed,
-    Idle,
-    Lost,
     Message,
     News,
     Order,
-    Proceed,
-    Quit,
+    ProceedOrder,
+    QuitOrder,
     Result,
-    Returned,
-    Unwind,
 )
-from poptune.runtime.resident import Greeting
+from poptune.runtime.remote_worker import Greeting, Heard
+from poptune.runtime.transfers import Transfer
 from poptune.runtime.versions import versions
 from poptune.types import TrialId
 
-_OUT_OF_REACH_S = 20.0
-"""How long an actor may be out of reach before it is given up."""
 _PAUSE_S = 0.1
 """How long to wait for events before the clock is looked at."""
-_RETRY_S = 0.5
 _QUIT_S = 0.5
 """How long an actor may take to quit that has nothing to leave."""
 _LOOK_S = 2.0
@@ -56,8 +48,6 @@ _LOOK_S = 2.0
 _PATIENCE_S = 10.0
 _EXPERIMENT_ENDED = "the experiment has ended"
 _TOLD_TO_END = "its process was told to end (SIGTERM), as machines do that are about to be taken away"
-_encode = msgspec.msgpack.Encoder().encode
-_decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 
 
 class ActorWorkers:
@@ -72,101 +62,60 @@ class ActorWorkers:
 
     def __init__(self, cluster: Cluster, work: Work, *, slots: int, exclusive: bool) -> None:
         self._cluster = cluster
-        self._work = work
         self._versions = versions()
         self._actors: dict[int, Actor] = {}
-        self._holder: dict[TrialId, Actor] = {}
-        self._queue: list[Assignment] = []
-        """Assignments for which there is no room yet."""
+        books = NodeSlots(slots, exclusive=exclusive)
+        self._residents = Residents(books)
+        self._desk = Desk(self._residents, reuse_workers=work.reuse_workers)
         self._savers = Savers()
-        self._messages: list[Message | News] = []
-        self._keys = itertools.count()
         self._opened_s = self._looked_s = time.monotonic()
         self._memory_checked_s = 0.0
-        self._closing = False
-        self._slots = Slots(slots, exclusive=exclusive)
+        self._grace_s = _QUIT_S
+        """How long an actor may take to quit that has a trial's code to leave first."""
         self._keeper = SlotKeeper(
             cluster,
-            self._slots,
+            books,
             told=work.slots,
-            say=lambda ready: self._messages.append(Capacity(slots=ready)),
+            say=lambda ready: self._desk.say(Capacity(slots=ready)),
         )
 
     # Orders
 
     def assign(self, assignment: Assignment) -> None:
-        actor = self._holder.get(assignment.trial) or self._free_actor()
-        if actor is None and len(self._queue) < sum(actor.leaves for actor in self._actors.values()):
-            self._queue.append(assignment)
-            return
-        actor = actor or self._launch()
-        if actor is None:
-            self._queue.append(assignment)
-            return
-        actor.assignment = assignment
-        self._holder[assignment.trial] = actor
-        self._set_training(actor, trains=True)
-        self._order(actor, assignment, self._parcel(assignment, actor))
+        self._carry_out(self._desk.assign(assignment))
 
-    def proceed(self, order: Proceed) -> None:
-        if (actor := self._holder.get(order.trial)) is not None:
-            self._set_training(actor, trains=True)
-            self._order(actor, order)
+    def proceed(self, order: ProceedOrder) -> None:
+        self._carry_out(self._desk.proceed(order))
 
-    def unwind(self, trial: TrialId) -> None:
-        self._queue = [assignment for assignment in self._queue if assignment.trial != trial]
-        if (actor := self._holder.get(trial)) is not None:
-            self._let_go(actor, trial)
-            self._order(actor, Unwind(trial=trial))
+    def release(self, trial: TrialId) -> None:
+        self._carry_out(self._desk.release(trial))
 
     def kill(self, trial: TrialId, reason: str) -> None:
-        if (actor := self._holder.get(trial)) is not None:
-            self._end_actor(actor, reason)
+        if (key := self._desk.holder(trial)) is not None:
+            self._end(self._actors[key], reason)
 
-    def _end_actor(self, actor: Actor, reason: str) -> None:
-        actor.killed_for = reason
-        self._cluster.kill(actor.key)
-        self._bury(actor, reason)
+    def _carry_out(self, tasks: Iterable[Task]) -> None:
+        for task in tasks:
+            match task:
+                case Hire(key):
+                    self._start(key)
+                case Tell(key, order):
+                    self._order(key, order)
 
-    def _let_go(self, actor: Actor, trial: TrialId) -> None:
-        actor.leaves = True
-        self._set_training(actor, trains=False)
-        if self._holder.get(trial) is actor:
-            del self._holder[trial]
+    def _start(self, key: int) -> None:
+        slot = self._residents.home(key)
+        self._actors[key] = Actor(self._cluster, key, time.monotonic(), slot.node)
+        self._cluster.start(key, slot.number)
 
-    def _set_training(self, actor: Actor, *, trains: bool) -> None:
-        self._slots.train(actor.slot, trains - actor.trains)
-        actor.trains = trains
+    def _order(self, key: int, order: Order) -> None:
+        if (actor := self._actors.get(key)) is None:
+            return  # it has died meanwhile
+        if isinstance(order, QuitOrder):
+            is_free = self._desk.assignment(key) is None
+            actor.quits_by_s = time.monotonic() + (_QUIT_S if is_free else self._grace_s)
+        actor.order(order, self._transfer(order, actor) if isinstance(order, Assignment) else None)
 
-    def _free_actor(self) -> Actor | None:
-        """Return a free actor whose node has room; if there is room elsewhere only, give one up for that."""
-        free = [actor for actor in self._actors.values() if actor.is_free]
-        if not free:
-            return None
-        fitting = [actor for actor in free if not self._slots.is_full(actor.slot)]
-        if fitting:
-            return fitting[0]
-        better = self._slots.choose()
-        if better is not None and not self._slots.is_full(better):
-            self._dismiss(free[0])
-        return None
-
-    def _serve_queue(self) -> None:
-        queue, self._queue = self._queue, []
-        for assignment in queue:
-            self.assign(assignment)
-
-    def _launch(self) -> Actor | None:
-        slot = self._slots.choose()
-        if slot is None or self._slots.is_full(slot):
-            return None  # a slot more is on its way, or one has just gone
-        actor = Actor(next(self._keys), slot, time.monotonic(), slot.node)
-        self._actors[actor.key] = actor
-        self._slots.live(slot, 1)
-        self._cluster.start(actor.key, slot.number)
-        return actor
-
-    def _parcel(self, assignment: Assignment, to: Actor) -> tuple[str, Any] | None:
+    def _transfer(self, assignment: Assignment, to: Actor) -> Transfer | None:
         """Return the checkpoint that an assignment names, if another node's actor has it in its hands."""
         path = assignment.checkpoint
         if path is None or (saver := self._savers.of(path)) is None:
@@ -174,22 +123,14 @@ class ActorWorkers:
         donor = self._actors.get(saver)
         if donor is None or donor.out_of_reach_s is not None or donor.node == to.node:
             return None
-        return path, self._cluster.pack(donor.key, path)
-
-    def _order(self, actor: Actor, order: Order, parcel: tuple[str, Any] | None = None) -> None:
-        actor.orders += 1
-        data = _encode(order)
-        actor.unconfirmed[actor.orders] = data, parcel
-        if actor.out_of_reach_s is None:
-            self._cluster.order(actor.key, actor.orders, data, parcel)
+        return Transfer(path, self._cluster.pack(donor.key, path))
 
     # Messages
 
     def poll(self, timeout_s: float) -> Sequence[Message | News]:
-        if not self._messages and not self._closing:
+        if not self._desk.has_said and not self._desk.is_closing:
             self._attend(timeout_s)
-        messages, self._messages = self._messages, []
-        return messages
+        return self._desk.collect()
 
     def _attend(self, timeout_s: float) -> None:
         for event in self._cluster.events(min(timeout_s, _PAUSE_S)):
@@ -198,20 +139,16 @@ class ActorWorkers:
 
     def _take_event(self, event: ClusterEvent) -> None:
         if isinstance(event, SlotReady):
-            if not self._closing and self._keeper.settle(event.number):
-                self._serve_queue()
+            if not self._desk.is_closing and self._keeper.settle(event.number):
+                self._carry_out(self._desk.serve())
             return
-        actor = self._actors.get(event.key)
-        if actor is None:
+        if (actor := self._actors.get(event.key)) is None:
             return
         match event:
-            case Said():
-                actor.is_asked = False
-                actor.out_of_reach_s = None
-                self._hear(actor, event)
+            case Said(heard=heard):
+                self._hear(actor, heard)
             case Obeyed(number=number):
-                actor.out_of_reach_s = None
-                actor.unconfirmed.pop(number, None)
+                actor.confirm(number)
             case Greeted(greeting=greeting):
                 self._welcome(actor, greeting)
             case CallFailed():
@@ -219,85 +156,37 @@ class ActorWorkers:
 
     def _welcome(self, actor: Actor, greeting: Greeting) -> None:
         actor.arrive(greeting, self._versions)
-        self._slots.move(actor.slot, greeting.node)
-        self._cluster.begin(actor.key)
-        self._listen(actor)
+        self._residents.move(actor.key, greeting.node)
 
-    def _listen(self, actor: Actor) -> None:
-        if not actor.is_asked:
-            actor.is_asked = True
-            self._cluster.listen(actor.key, actor.heard)
-
-    def _hear(self, actor: Actor, said: Said) -> None:
-        batch = said.heard.batch
-        if batch.number > actor.heard:
-            actor.heard = batch.number
-            self._take_frames(actor, batch.frames)
-        if actor.key not in self._actors:
+    def _hear(self, actor: Actor, heard: Heard) -> None:
+        batch = heard.batch
+        try:
+            for message in actor.take(batch):
+                if isinstance(message, Result) and message.checkpoint is not None:
+                    self._note_saver(actor, message, message.checkpoint)
+                self._carry_out(self._desk.hear(actor.key, message))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self._end(actor, f"its worker said what is no message of a worker ({error})")
             return
         if batch.is_last:
-            self._end_actor(actor, _EXPERIMENT_ENDED)
-            return
-        if batch.leaves:
-            self._keeper.rest(actor.slot, time.monotonic())
-            self._end_actor(actor, _TOLD_TO_END)
-            return
-        self._listen(actor)
-        self._watch_memory(actor, said.heard.memory_free)
+            self._end(actor, _EXPERIMENT_ENDED)
+        elif batch.leaves:
+            self._keeper.rest(self._residents.home(actor.key), time.monotonic())
+            self._end(actor, _TOLD_TO_END)
+        else:
+            actor.listen()
+            self._watch_memory(actor, heard.memory_free)
 
-    def _take_frames(self, actor: Actor, frames: bytes) -> None:
-        try:
-            for message in map(_decoder.decode, actor.inbox.add(frames)):
-                self._take_message(actor, message)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            self._end_actor(actor, f"its worker said what is no message of a worker ({error})")
-
-    def _take_message(self, actor: Actor, message: Message) -> None:
-        match message:
-            case Idle():
-                self._become_free(actor, message)
-                return
-            case Result(stop=""):
-                self._note_result(actor, message)
-            case Result(trial=trial) | Failed(trial=trial) | Returned(trial=trial):
-                if isinstance(message, Result):
-                    self._note_result(actor, message)
-                self._let_go(actor, trial)
-            case _:
-                pass
-        self._messages.append(message)
-
-    def _note_result(self, actor: Actor, result: Result) -> None:
-        if result.waiting:
-            self._set_training(actor, trains=False)
-            self._serve_queue()
-        if result.checkpoint is not None and actor.assignment is not None:
-            path = checkpoint_path(actor.assignment.store, result.checkpoint)
-            self._savers.note(result.trial, path, actor.key)
-
-    def _become_free(self, actor: Actor, idle: Idle) -> None:
-        self._let_go(actor, idle.trial)
-        assignment, actor.assignment = actor.assignment, None
-        actor.leaves = False
-        if not (idle.reusable and self._work.reuse_workers):
-            self._dismiss(actor)
-        if self._closing:
-            return
-        if idle.replace and assignment is not None:
-            self._queue.append(assignment)
-        self._serve_queue()
-
-    def _dismiss(self, actor: Actor, grace_s: float = _QUIT_S) -> None:
-        actor.leaves = True
-        actor.quits_by_s = time.monotonic() + grace_s
-        self._order(actor, Quit())
+    def _note_saver(self, actor: Actor, result: Result, number: int) -> None:
+        if (assignment := self._desk.assignment(actor.key)) is not None:
+            self._savers.note(result.trial, checkpoint_path(assignment.store, number), actor.key)
 
     def _watch_memory(self, actor: Actor, free: float | None) -> None:
         now_s = time.monotonic()
         if free is None or free > LEAST_FREE or now_s - self._memory_checked_s < CHECK_S:
             return
         self._memory_checked_s = now_s
-        self._messages.append(Crowded(machine=str(actor.node)))
+        self._desk.say(Crowded(machine=str(actor.node)))
 
     # Losses
 
@@ -306,9 +195,7 @@ class ActorWorkers:
             actor.is_asked = False
         match failed.kind:
             case "unreachable":
-                if actor.out_of_reach_s is None:
-                    actor.out_of_reach_s = time.monotonic()
-                actor.retry_s = time.monotonic() + _RETRY_S
+                actor.lose_touch(time.monotonic())
             case "never began":
                 raise ExecutorError(
                     f"A worker must be able to begin, but it cannot: {failed.reason}. What the program needs "
@@ -318,83 +205,61 @@ class ActorWorkers:
             case "dead":
                 self._bury(actor, failed.reason)
             case "broken":
-                self._end_actor(actor, failed.reason)
+                self._end(actor, failed.reason)
 
     def _tend(self) -> None:
         """Do what is due by the clock."""
         now_s = time.monotonic()
         for actor in list(self._actors.values()):
             if actor.quits_by_s is not None and now_s > actor.quits_by_s:
-                self._end_actor(actor, _EXPERIMENT_ENDED)
-            elif actor.out_of_reach_s is not None:
-                self._try_to_reach(actor, now_s)
+                self._end(actor, _EXPERIMENT_ENDED)
+            elif actor.is_given_up(now_s):
+                self._end(actor, f"its worker could not be reached for {OUT_OF_REACH_S:g} s")
+            else:
+                actor.try_to_reach(now_s)
         self._keeper.wake(now_s)
         if now_s - self._looked_s > _LOOK_S:
             self._looked_s = now_s
             self._look_after_the_missing(now_s)
 
-    def _try_to_reach(self, actor: Actor, now_s: float) -> None:
-        assert actor.out_of_reach_s is not None
-        if now_s - actor.out_of_reach_s > _OUT_OF_REACH_S:
-            self._end_actor(actor, f"its worker could not be reached for {_OUT_OF_REACH_S:g} s")
-        elif now_s > actor.retry_s:
-            actor.retry_s = now_s + _RETRY_S
-            for number, (data, parcel) in actor.unconfirmed.items():
-                self._cluster.order(actor.key, number, data, parcel)
-            self._listen(actor)
-
     def _look_after_the_missing(self, now_s: float) -> None:
         """See to actors that should have been there long ago: perhaps their slot has lost its node."""
         for actor in list(self._actors.values()):
             is_late = not actor.is_here and now_s - actor.started_s > _LOOK_S
-            if is_late and self._cluster.node_of(actor.slot.number) is None:
-                self._withdraw(actor)
+            if is_late and self._cluster.node_of(self._residents.home(actor.key).number) is None:
+                self._desk.withdraw(actor.key)
+                self._end(actor, "it never came to be")
         if now_s - self._opened_s > _PATIENCE_S:
             self._keeper.tell()
 
-    def _withdraw(self, actor: Actor) -> None:
-        """Take back what an actor was to do that never came to be, and have another do it."""
-        assignment, actor.assignment = actor.assignment, None
-        if assignment is not None:
-            self._let_go(actor, assignment.trial)
-            self._queue.append(assignment)
-        self._end_actor(actor, "")
+    def _end(self, actor: Actor, reason: str) -> None:
+        self._cluster.kill(actor.key)
+        self._bury(actor, reason)
 
     def _bury(self, actor: Actor, cause: str) -> None:
-        """An actor is dead: say that its trial has lost it, after what is known of its slot."""
+        """An actor is dead: have that said after what is known of its slot."""
         if self._actors.pop(actor.key, None) is None:
             return
-        self._set_training(actor, trains=False)
-        self._slots.live(actor.slot, -1)
-        if not self._closing:
-            self._keeper.check(actor.slot)
-        assignment = actor.assignment
-        if assignment is not None and self._holder.get(assignment.trial) is actor:
-            self._let_go(actor, assignment.trial)
-            self._messages.append(Lost(trial=assignment.trial, reason=actor.killed_for or cause))
-        if not self._closing:
-            self._serve_queue()
+        if not self._desk.is_closing:
+            self._keeper.check(self._residents.home(actor.key))
+        self._carry_out(self._desk.bury(actor.key, cause))
 
     # The end
 
     def close(self, grace_s: float) -> None:
-        self._closing = True
-        self._queue.clear()
+        self._grace_s = grace_s
+        tasks = self._desk.close()
         try:
-            self._wait_for_all(grace_s)
+            for actor in list(self._actors.values()):
+                if not actor.is_here:
+                    self._end(actor, _EXPERIMENT_ENDED)
+            self._carry_out(tasks)
+            self._wait_for_all(time.monotonic() + grace_s)
         finally:
             for actor in list(self._actors.values()):
-                self._end_actor(actor, _EXPERIMENT_ENDED)
+                self._end(actor, _EXPERIMENT_ENDED)
             self._cluster.close()
 
-    def _wait_for_all(self, grace_s: float) -> None:
-        deadline_s = time.monotonic() + grace_s
-        for actor in list(self._actors.values()):
-            if not actor.is_here:
-                self._end_actor(actor, _EXPERIMENT_ENDED)
-                continue
-            if actor.assignment is not None:
-                self._order(actor, Unwind(trial=actor.assignment.trial))
-            self._dismiss(actor, grace_s if actor.assignment is not None else _QUIT_S)
+    def _wait_for_all(self, deadline_s: float) -> None:
         while self._actors and (left_s := deadline_s - time.monotonic()) > 0:
             self._attend(left_s)

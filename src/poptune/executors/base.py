@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from poptune.errors import ConfigurationError
-from poptune.runtime.protocol import Assignment, Message, News, Proceed, Terms
+from poptune.runtime.protocol import Assignment, Message, News, ProceedOrder, Terms
 from poptune.runtime.trainable import Prepared
 from poptune.types import TrialId
 
@@ -63,11 +63,11 @@ class Workers(Protocol):
         """Train a trial: in the worker that holds it, or else in a free or new one."""
         ...
 
-    def proceed(self, order: Proceed) -> None:
+    def proceed(self, order: ProceedOrder) -> None:
         """Let a trial that waits inside its report go on."""
         ...
 
-    def unwind(self, trial: TrialId) -> None:
+    def release(self, trial: TrialId) -> None:
         """Have a trial's code left at its next report, and its worker freed."""
         ...
 

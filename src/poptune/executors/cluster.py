@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from poptune.runtime.resident import Greeting, Heard
+from poptune.runtime.remote_worker import Greeting, Heard
+from poptune.runtime.transfers import Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Cluster(Protocol):
         """Have an actor work, until it is told to quit."""
         ...
 
-    def order(self, key: int, number: int, data: bytes, parcel: tuple[str, Any] | None) -> None:
+    def order(self, key: int, number: int, data: bytes, transfer: Transfer | None) -> None:
         """Send an order."""
         ...
 
@@ -82,7 +83,7 @@ class Cluster(Protocol):
         ...
 
     def pack(self, key: int, path: str) -> Any:
-        """Have an actor pack a checkpoint that it has saved; return a reference to the parcel to be."""
+        """Have an actor pack a checkpoint that it has saved; return a reference to the files to be."""
         ...
 
     def kill(self, key: int) -> None:

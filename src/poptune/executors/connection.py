@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from poptune.runtime.printed import Lines
+from poptune.runtime.printed_lines import Lines
 from poptune.runtime.protocol import Message, Order
 from poptune.runtime.ring import Ring, create
 from poptune.runtime.wire import Inbox, framed
@@ -55,6 +55,11 @@ class Connection:
     def their_descriptors(self) -> tuple[int, ...]:
         """The worker's ends of line, stdout and stderr."""
         return (self._their_line.fileno(), *self._their_outputs)
+
+    @property
+    def sources(self) -> list[socket.socket | int]:
+        """What becomes readable when there is something to hear or to read."""
+        return [self.line, *self.outputs.values()]
 
     def let_go_of_theirs(self) -> None:
         """Close the worker's ends here, once it has them."""

@@ -23,13 +23,13 @@ from poptune.runtime.protocol import (
     Idle,
     Message,
     Order,
-    Proceed,
+    ProceedOrder,
+    ReleaseOrder,
     Result,
-    Unwind,
 )
 from poptune.runtime.running import run_trial
 from poptune.runtime.seeding import generator_states, restore_generators
-from poptune.runtime.session import Restarted, Session
+from poptune.runtime.session import Reassigned, Session
 from poptune.runtime.worker import cannot_begin
 from poptune.storage import open_store
 from poptune.types import TrialId
@@ -93,13 +93,13 @@ class InlineWorkers:
         self._seats[assignment.trial] = seat
         self._line.append(seat)
 
-    def proceed(self, order: Proceed) -> None:
+    def proceed(self, order: ProceedOrder) -> None:
         if (seat := self._seats.get(order.trial)) is not None:
             seat.orders.append(order)
 
-    def unwind(self, trial: TrialId) -> None:
+    def release(self, trial: TrialId) -> None:
         if (seat := self._seats.get(trial)) is not None:
-            seat.orders.append(Unwind(trial=trial))
+            seat.orders.append(ReleaseOrder(trial=trial))
 
     def kill(self, trial: TrialId, reason: str) -> None:
         """Do nothing: nobody can end a thread."""
@@ -126,7 +126,7 @@ class InlineWorkers:
         for seat in self._line:
             for _ in range(3):
                 if seat.is_busy and seat.has_begun:
-                    seat.orders.append(Unwind(trial=seat.trial))
+                    seat.orders.append(ReleaseOrder(trial=seat.trial))
                     seat.take_turn()
         self._line.clear()
 
@@ -203,9 +203,9 @@ class _Seat:
             self._give_turn()
 
     def _note_successor(self, idle: Idle) -> None:
-        restart = self._session.unwinding
-        if idle.replace and isinstance(restart, Restarted):
-            self.successor = restart.assignment
+        unwinding = self._session.unwinding
+        if idle.replace and isinstance(unwinding, Reassigned):
+            self.successor = unwinding.assignment
 
     def receive(self) -> Order:
         self._waits = True

@@ -11,14 +11,15 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 import msgspec
 
 from poptune.errors import ExecutorError
 from poptune.notices import warn
-from poptune.runtime.launch_protocol import Answer, Exited, Launch, Launched, Preload, Prepared, command
-from poptune.runtime.printed import Lines
+from poptune.runtime.launch_protocol import Answer, Exited, Launch, Launched, Preload, Preloaded, command
+from poptune.runtime.printed_lines import Lines
 from poptune.runtime.wire import Inbox, send_frame
 
 _THREAD_LIMITS = (
@@ -161,14 +162,14 @@ class Launching:
             for line in self._printed[name].add(data or b""):
                 print(line, file=getattr(sys, name))
 
-    def _explain(self, prepared: Prepared) -> None:
+    def _explain(self, preloaded: Preloaded) -> None:
         """Say why workers start slowly, if they will although forking was asked for."""
-        if prepared.reason:
+        if preloaded.reason:
             warn(
-                f"Workers are started afresh instead of forked, because {prepared.reason}. They start more "
+                f"Workers are started afresh instead of forked, because {preloaded.reason}. They start more "
                 "slowly; ProcessExecutor(preload=[...]) with other modules can avoid it."
             )
-        for module, error in prepared.failed.items():
+        for module, error in preloaded.failed.items():
             if module in self._must_import:
                 warn(f"preload must name modules that can be imported, but {module!r} cannot ({error})")
 
@@ -202,4 +203,4 @@ class Launching:
 
 def importable_path() -> list[str]:
     """``sys.path`` with absolute entries, since workers have working directories of their own."""
-    return [os.path.abspath(entry) if entry else os.getcwd() for entry in sys.path]  # noqa: PTH100, PTH109
+    return [str(Path(entry).absolute()) for entry in sys.path]

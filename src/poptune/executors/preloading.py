@@ -6,7 +6,7 @@ import atexit
 
 from poptune.errors import ConfigurationError
 from poptune.executors.launching import Launching
-from poptune.runtime.role import is_helper
+from poptune.runtime.process_role import is_helper
 
 _THREADS = 1
 """What a worker's numeric libraries get where as many trials run as there are cores."""

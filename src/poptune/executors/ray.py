@@ -22,10 +22,13 @@ from poptune.executors.launching import importable_path
 from poptune.executors.placement import Node, Strategy
 from poptune.executors.shipping import ship
 from poptune.runtime import shared
-from poptune.runtime.pieces import Pieces
-from poptune.runtime.resident import Greeting, Heard, RemoteJob, Resident
+from poptune.runtime.object_store import StorableParts
+from poptune.runtime.remote_worker import Greeting, Heard, RemoteJob, RemoteWorker
+from poptune.runtime.transfers import Transfer
 
 _ANSWER_S = 10.0
+_CONCURRENT = ("order", "listen", "pack")
+"""Methods of an actor that are called while it trains: each has a thread of its own there."""
 _LARGEST_SHARE = 0.5
 """How much of an object store one checkpoint on its way may fill."""
 
@@ -62,23 +65,11 @@ def nodes() -> list[Node]:
     return [Node(node["NodeID"], node["Resources"]) for node in ray.nodes() if node["Alive"]]
 
 
-class PoptuneWorker(Resident):
-    """The worker as an actor: what is called while it trains has threads of its own."""
+class PoptuneWorker(RemoteWorker):
+    """The worker as an actor."""
 
     def __init__(self, job: list[Any]) -> None:
         super().__init__(job[0], ray.get, ray.get_runtime_context().get_node_id())
-
-    @ray.method(concurrency_group="orders")  # type: ignore[untyped-decorator]
-    def order(self, number: int, data: bytes, parcel: tuple[str, Any] | None = None) -> None:
-        super().order(number, data, parcel)
-
-    @ray.method(concurrency_group="words")  # type: ignore[untyped-decorator]
-    def listen(self, heard: int) -> Heard:
-        return super().listen(heard)
-
-    @ray.method(concurrency_group="parcels")  # type: ignore[untyped-decorator]
-    def pack(self, path: str) -> Any:
-        return super().pack(path)
 
 
 def open_workers(
@@ -95,7 +86,7 @@ def open_workers(
     options: dict[str, Any] = {
         "num_cpus": 0,
         "num_gpus": bundles[0].get("GPU", 0),
-        "concurrency_groups": {"orders": 1, "words": 1, "parcels": 1},
+        "concurrency_groups": dict.fromkeys(_CONCURRENT, 1),
         "max_restarts": 0,
         "max_task_retries": 0,
     }
@@ -117,13 +108,13 @@ def _put_job(work: Work, *, threads: int) -> Any:
             home=ray.get_runtime_context().get_node_id(),
             sys_path=tuple(importable_path()),
             threads=threads,
-            parcel_limit_bytes=_LARGEST_SHARE * min(stores, default=0.0),
+            transfer_limit_bytes=_LARGEST_SHARE * min(stores, default=0.0),
         )
     )
 
 
 def _put(parts: shared.Parts) -> Any:
-    return ray.put(Pieces.of(parts))
+    return ray.put(StorableParts.of(parts))
 
 
 class RayCluster:
@@ -166,19 +157,23 @@ class RayCluster:
         ended = self._handles[key].work.remote()
         self._when_done(ended, lambda _: None, functools.partial(_failure, key, "work"))
 
-    def order(self, key: int, number: int, data: bytes, parcel: tuple[str, Any] | None) -> None:
-        arrived = self._handles[key].order.remote(number, data, parcel)
+    def order(self, key: int, number: int, data: bytes, transfer: Transfer | None) -> None:
+        arrived = self._concurrent(key, "order").remote(number, data, transfer)
         self._when_done(arrived, lambda _: Obeyed(key, number), functools.partial(_failure, key, "order"))
 
     def listen(self, key: int, heard: int) -> None:
         def said(words: Heard) -> ClusterEvent:
             return Said(key, words)
 
-        words = self._handles[key].listen.remote(heard)
+        words = self._concurrent(key, "listen").remote(heard)
         self._when_done(words, said, functools.partial(_failure, key, "listen"))
 
     def pack(self, key: int, path: str) -> Any:
-        return self._handles[key].pack.remote(path)
+        return self._concurrent(key, "pack").remote(path)
+
+    def _concurrent(self, key: int, method: str) -> Any:
+        """Return a method of an actor that has a thread of its own there."""
+        return getattr(self._handles[key], method).options(concurrency_group=method)
 
     def kill(self, key: int) -> None:
         if (handle := self._handles.pop(key, None)) is not None:

@@ -24,7 +24,7 @@ class Launch(msgspec.Struct, frozen=True, tag="launch"):
     environment: dict[str, str]
 
 
-class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
+class Preloaded(msgspec.Struct, frozen=True, tag="preloaded"):
     """The answer to :class:`Preload`."""
 
     reason: str
@@ -47,7 +47,7 @@ class Exited(msgspec.Struct, frozen=True, tag="exited"):
 
 
 Request = Preload | Launch
-Answer = Prepared | Launched | Exited
+Answer = Preloaded | Launched | Exited
 
 
 def command(module: str, function: str, line: int, sys_path: list[str]) -> list[str]:

@@ -31,13 +31,13 @@ from poptune.runtime.launch_protocol import (
     Launch,
     Launched,
     Preload,
-    Prepared,
+    Preloaded,
     Request,
     command,
 )
-from poptune.runtime.role import become_helper
+from poptune.runtime.process_role import become_helper
 from poptune.runtime.wire import receive_frame, send_frame
-from poptune.runtime.worker import die_with_parent, main
+from poptune.runtime.worker import die_with_parent, end_process, main
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class _Launcher:
                 break
         gc.freeze()  # or else the first collection in each worker would touch, and so copy, all of this
         self.forks = may_fork and not reason
-        self.answer(Prepared(reason, failed))
+        self.answer(Preloaded(reason, failed))
 
     def launch(self, request: Launch, descriptors: list[int]) -> None:
         pid = self._fork(request, descriptors) if self.forks else self._spawn(request, descriptors)
@@ -176,17 +176,14 @@ def _threads_after_fork() -> int:
     return _threads()
 
 
-def serve(line: socket.socket) -> None:
+def serve(line: socket.socket) -> NoReturn:
     """Answer requests until the controller closes the line."""
     become_helper()
     die_with_parent()
     gc.disable()  # imports make no garbage worth looking for
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         _serve(line)
-    atexit._run_exitfuncs()  # noqa: SLF001 - as multiprocessing does
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)  # taking down an interpreter with all that was imported takes long
+    end_process()
 
 
 def _serve(line: socket.socket) -> None:

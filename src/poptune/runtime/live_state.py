@@ -8,10 +8,10 @@ from typing import Any, Protocol, runtime_checkable
 
 from poptune.checkpoints import Checkpoint
 from poptune.errors import TrainableError, TrainingCodeError
+from poptune.runtime.config_reads import LoopReads, Span, frame_of_user
 from poptune.runtime.configs import become, changed_paths, plain_part
-from poptune.runtime.reads import LoopReads, Span, frame_of_user
 from poptune.runtime.session import Session
-from poptune.runtime.stale import story_of
+from poptune.runtime.stale_hyperparameters import story_of
 from poptune.runtime.states import BoundState, StateRef
 from poptune.types import Config
 

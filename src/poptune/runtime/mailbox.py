@@ -15,8 +15,8 @@ from typing import NoReturn
 
 import msgspec
 
-from poptune.runtime.captured import Captured
-from poptune.runtime.protocol import Assignment, Idle, Message, Order, Output, Result, Save
+from poptune.runtime.captured_output import Captured
+from poptune.runtime.protocol import Assignment, Idle, Message, Order, Output, Result, SaveOrder
 from poptune.runtime.wire import framed
 from poptune.runtime.worker import flush_streams
 from poptune.types import TrialId
@@ -161,7 +161,7 @@ class Mailbox:
         with self._changed:
             self._warned = True
             if self._trial is not None and self._trains:
-                self._orders.append(Save(trial=self._trial))
+                self._orders.append(SaveOrder(trial=self._trial))
                 self._changed.wait_for(lambda: self._leaves, grace_s)
             self._leaves = True
             self._changed.notify_all()

@@ -74,7 +74,7 @@ class Assignment(Struct, frozen=True, kw_only=True, tag="assign"):
     """For the training code's own random numbers."""
 
 
-class Proceed(Struct, frozen=True, kw_only=True, tag="proceed"):
+class ProceedOrder(Struct, frozen=True, kw_only=True, tag="proceed"):
     """Go on with the state that the trial has, until the next milestone."""
 
     trial: TrialId
@@ -84,23 +84,23 @@ class Proceed(Struct, frozen=True, kw_only=True, tag="proceed"):
     """Pickled: the config to go on with, if that is new; else empty."""
 
 
-class Unwind(Struct, frozen=True, kw_only=True, tag="unwind"):
+class ReleaseOrder(Struct, frozen=True, kw_only=True, tag="release"):
     """Leave the trial's code at its next report."""
 
     trial: TrialId
 
 
-class Save(Struct, frozen=True, kw_only=True, tag="save"):
+class SaveOrder(Struct, frozen=True, kw_only=True, tag="save"):
     """Save the trial's state with its next result, if its code can be asked for it."""
 
     trial: TrialId
 
 
-class Quit(Struct, frozen=True, kw_only=True, tag="quit"):
+class QuitOrder(Struct, frozen=True, kw_only=True, tag="quit"):
     """End the worker."""
 
 
-Order = Assignment | Proceed | Unwind | Save | Quit
+Order = Assignment | ProceedOrder | ReleaseOrder | SaveOrder | QuitOrder
 
 
 class Result(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="result"):
@@ -118,14 +118,14 @@ class Result(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="result"
     """Where the trial runs; told with the first result after an assignment."""
 
 
-class Returned(Struct, frozen=True, kw_only=True, tag="returned"):
+class CodeReturned(Struct, frozen=True, kw_only=True, tag="returned"):
     """The trial's code came to its end by itself."""
 
     trial: TrialId
     incarnation: int
 
 
-class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
+class CodeFailed(Struct, frozen=True, kw_only=True, tag="failed"):
     """The trial's code raised."""
 
     trial: TrialId
@@ -139,7 +139,7 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
     """What the disk said when it did not take a checkpoint; the training code is not at fault then."""
 
 
-class Declined(Struct, frozen=True, kw_only=True, tag="declined"):
+class CodeDeclined(Struct, frozen=True, kw_only=True, tag="declined"):
     """The trial's code cannot go on with a new config as it stands: it must be entered anew."""
 
     trial: TrialId
@@ -179,7 +179,7 @@ class Lost(Struct, frozen=True, kw_only=True, tag="lost"):
     reason: str
 
 
-Message = Result | Returned | Failed | Declined | Idle | Output | Doubt | Lost
+Message = Result | CodeReturned | CodeFailed | CodeDeclined | Idle | Output | Doubt | Lost
 
 
 class Capacity(Struct, frozen=True, kw_only=True):

@@ -21,9 +21,9 @@ from poptune.checkpoints import Checkpoint
 from poptune.errors import CheckpointError, TrainingCodeError
 from poptune.runtime import current
 from poptune.runtime.configs import own_copy
-from poptune.runtime.protocol import Channel, Failed, Idle, Message, Returned
+from poptune.runtime.protocol import Channel, CodeFailed, CodeReturned, Idle, Message
 from poptune.runtime.seeding import seed_libraries
-from poptune.runtime.session import Restarted, Session, Unwinding
+from poptune.runtime.session import Reassigned, Session, Unwinding
 from poptune.runtime.trainable import Prepared, Trainable
 
 _OWN_THREADS = "poptune-"
@@ -37,25 +37,25 @@ def run_trial(prepared: Prepared, session: Session, channel: Channel) -> None:
     before = _running_beside()
     while True:
         ending = _run_once(prepared, session)
-        restart = session.unwinding
-        if restart is not None:
-            restart.__traceback__ = None  # or else it keeps alive all that the code had
+        unwinding = session.unwinding
+        if unwinding is not None:
+            unwinding.__traceback__ = None  # or else it keeps alive all that the code had
         clean = not _leftovers(before)
-        if isinstance(restart, Restarted) and clean:
-            ending = _adopt(session, restart)
+        if isinstance(unwinding, Reassigned) and clean:
+            ending = _adopt(session, unwinding)
             if ending is None:
                 continue
         if ending is not None:
             channel.send(ending)
-        replace = session.is_to_restart and ending is None
+        replace = session.is_reassigned and ending is None
         channel.send(Idle(trial=session.assignment.trial, reusable=clean, replace=replace))
         return
 
 
-def _adopt(session: Session, restart: Restarted) -> Failed | None:
-    """Stand where the restart says; return the trial's failure if that cannot be."""
+def _adopt(session: Session, unwinding: Reassigned) -> CodeFailed | None:
+    """Go on from where it says; return the trial's failure if that cannot be."""
     try:
-        session.adopt(restart.assignment)
+        session.adopt(unwinding.assignment)
     except Exception as error:  # noqa: BLE001 - to open a config runs the user's code
         return _failed(session, error)
     return None
@@ -92,13 +92,13 @@ def _run_once(prepared: Prepared, session: Session) -> Message | None:
         )
         return _failed(session, silent)
     mine = session.assignment
-    return Returned(trial=mine.trial, incarnation=mine.incarnation)
+    return CodeReturned(trial=mine.trial, incarnation=mine.incarnation)
 
 
-def _failed(session: Session, error: BaseException) -> Failed:
+def _failed(session: Session, error: BaseException) -> CodeFailed:
     """The failure of the trial as it stands now: exploits in place make other incarnations of it."""
     mine = session.assignment
-    return Failed(
+    return CodeFailed(
         trial=mine.trial,
         incarnation=mine.incarnation,
         error=_story(error),
@@ -170,7 +170,9 @@ class _HeldObject:
             yield Checkpoint.from_dict(dict(state))
         else:
             yield Checkpoint.from_directory(self._scratch)
-        if os.listdir(self._scratch):  # noqa: PTH208 - is there anything? it is asked at each save
+        with os.scandir(self._scratch) as entries:
+            is_used = any(entries)
+        if is_used:
             self.discard()
 
     def discard(self) -> None:

@@ -6,7 +6,7 @@ import importlib.util
 import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from importlib.abc import MetaPathFinder
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -79,14 +79,25 @@ class _Finder(MetaPathFinder):
         spec = importlib.util.find_spec(fullname)
         if spec is None or spec.loader is None:
             return None
-        execute = spec.loader.exec_module
-
-        def execute_and_seed(module: ModuleType) -> None:
-            execute(module)
-            _SEED[fullname](module, seed)
-
-        spec.loader.exec_module = execute_and_seed  # type: ignore[method-assign]
+        spec.loader = _SeedingLoader(spec.loader, seed)
         return spec
+
+
+class _SeedingLoader(Loader):
+    """Loads a library by its own loader, to which it leaves its place, and then seeds it."""
+
+    def __init__(self, loader: Loader, seed: int) -> None:
+        self._loader = loader
+        self._seed = seed
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        assert module.__spec__ is not None
+        module.__spec__.loader = module.__loader__ = self._loader  # it is asked for the library's files
+        self._loader.exec_module(module)
+        _SEED[module.__name__](module, self._seed)
 
 
 _finder = _Finder()

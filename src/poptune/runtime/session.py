@@ -12,33 +12,34 @@ import cloudpickle
 
 from poptune.checkpoints import Checkpoint
 from poptune.errors import CheckpointError, CorruptCheckpointError, TrainableError
+from poptune.runtime.host import host
 from poptune.runtime.protocol import (
     Assignment,
     Channel,
-    Declined,
+    CodeDeclined,
     Doubt,
     Idle,
     Order,
-    Proceed,
-    Quit,
+    ProceedOrder,
+    QuitOrder,
+    ReleaseOrder,
     Result,
-    Save,
+    SaveOrder,
     Terms,
-    Unwind,
 )
-from poptune.runtime.stale import StaleWatch, story_of
-from poptune.runtime.standing import Standing, host
+from poptune.runtime.stale_hyperparameters import StaleWatch, story_of
+from poptune.runtime.trial_progress import TrialProgress
 
 
 class Unwinding(BaseException):
     """Leaves the user's code from within ``report()``; no ``except Exception`` stops it."""
 
 
-class Stopped(Unwinding):
+class Released(Unwinding):
     """The trial trains no further in this worker."""
 
 
-class Restarted(Unwinding):
+class Reassigned(Unwinding):
     """The trial goes on from another state: its code is entered anew, or loads it in place."""
 
     def __init__(self, assignment: Assignment) -> None:
@@ -92,13 +93,13 @@ class Session:
         self.adopt(assignment)
 
     def adopt(self, assignment: Assignment) -> None:
-        """Stand where the assignment says, from now on."""
+        """Go on from where the assignment says."""
         self.assignment = assignment
         self.config: dict[str, Any] = cloudpickle.loads(assignment.config)
         self.stale_hyperparameters()
         if assignment.donor_config:
             self._stale = StaleWatch(cloudpickle.loads(assignment.donor_config), self.config)
-        self._standing = Standing(self.terms, assignment)
+        self._progress = TrialProgress(self.terms, assignment)
         self._host: dict[str, Any] | None = host()
         self._next_save = assignment.next_save
         self._is_save_wanted = False
@@ -116,19 +117,19 @@ class Session:
         return self._unwinding
 
     @property
-    def is_to_restart(self) -> bool:
+    def is_reassigned(self) -> bool:
         """Whether the user's code was told to end so as to be entered anew."""
-        return isinstance(self._unwinding, Restarted)
+        return isinstance(self._unwinding, Reassigned)
 
     @property
     def has_reported(self) -> bool:
         """Whether there is any result along the lineage of the trial's state."""
-        return self._standing.iteration > 0
+        return self._progress.iteration > 0
 
     @property
     def iteration(self) -> int:
         """The last iteration that was reported along the lineage of the trial's state."""
-        return self._standing.iteration
+        return self._progress.iteration
 
     def stale_hyperparameters(self) -> dict[str, tuple[float, Any]]:
         """Return, once, the values that a copied optimizer brought along, and those that the config has."""
@@ -162,7 +163,7 @@ class Session:
     def damaged(self) -> str:
         """Return the path of the state that the trial was to go on from, if it is damaged and led nowhere."""
         path = self.assignment.checkpoint
-        if path is None or self._standing.iteration > self.assignment.iteration:
+        if path is None or self._progress.iteration > self.assignment.iteration:
             return ""
         try:
             self._states.open(path).verify()
@@ -194,9 +195,9 @@ class Session:
             self.doubt("stale", story)
         while (order := self._channel.poll()) is not None:
             self._obey(order)
-        standing, assignment = self._standing, self.assignment
-        row = standing.next_row(metrics)
-        stop, ends_all, at_milestone = standing.verdict(row, done=done)
+        progress, assignment = self._progress, self.assignment
+        row = progress.next_row(metrics)
+        stop, ends_all, at_milestone = progress.verdict(row, done=done)
         number = None
         if checkpoint is not None:
             number = self._save(checkpoint)
@@ -204,7 +205,7 @@ class Session:
             save or self._needs_save(row, at_milestone=at_milestone, stop=bool(stop))
         ):
             number = self._save_in_place(self._in_place, row["training_iteration"])
-        standing.advance(row)
+        progress.advance(row)
         row["done"] = bool(stop)
         waiting = not stop and (at_milestone or self.terms.lockstep)
         self._channel.send(
@@ -222,10 +223,10 @@ class Session:
         )
         self._host = None
         if stop:
-            self._unwind(Stopped(stop))
+            self._unwind(Released(stop))
         if waiting:
             self._wait()
-        self._standing.begin_iteration()  # which is another's after an exploit in place
+        self._progress.begin_iteration()  # which is another's after an exploit in place
 
     def doubt(self, kind: str, message: str) -> None:
         """Have the user told, once of each kind."""
@@ -237,7 +238,7 @@ class Session:
         self._swallowed += 1
         if self._swallowed > 1:
             self._channel.abandon(
-                Idle(trial=self.assignment.trial, reusable=False, replace=self.is_to_restart)
+                Idle(trial=self.assignment.trial, reusable=False, replace=self.is_reassigned)
             )
         raise self._unwinding
 
@@ -248,32 +249,32 @@ class Session:
     def _obey(self, order: Order) -> bool:
         """Carry out an order; return whether the trial may go on. An order for another trial is late."""
         match order:
-            case Proceed() if self._is_mine(order):
+            case ProceedOrder() if self._is_mine(order):
                 return self._proceed(order)
             case Assignment() if order.trial == self.assignment.trial:
                 self._go_on_from(order)
                 return True
-            case Unwind() if order.trial == self.assignment.trial:
-                self._unwind(Stopped("told to"))
-            case Save() if order.trial == self.assignment.trial:
+            case ReleaseOrder() if order.trial == self.assignment.trial:
+                self._unwind(Released("told to"))
+            case SaveOrder() if order.trial == self.assignment.trial:
                 self._is_save_wanted = True
-            case Quit():
-                self._unwind(Stopped("the worker ends"))
+            case QuitOrder():
+                self._unwind(Released("the worker ends"))
             case _:
                 pass
         return False
 
-    def _proceed(self, order: Proceed) -> bool:
+    def _proceed(self, order: ProceedOrder) -> bool:
         if order.config:
             config: dict[str, Any] = cloudpickle.loads(order.config)
             if self._in_place is None or not self._in_place.take_config(config):
-                self._channel.send(Declined(trial=order.trial, incarnation=order.incarnation))
+                self._channel.send(CodeDeclined(trial=order.trial, incarnation=order.incarnation))
                 return False
             self.config = config
-        self._standing.until = order.until
+        self._progress.until = order.until
         return True
 
-    def _is_mine(self, order: Proceed) -> bool:
+    def _is_mine(self, order: ProceedOrder) -> bool:
         mine = self.assignment
         return order.trial == mine.trial and order.incarnation == mine.incarnation
 
@@ -283,7 +284,7 @@ class Session:
             self.adopt(assignment)
             if self._in_place.take_over():
                 return
-        self._unwind(Restarted(assignment))
+        self._unwind(Reassigned(assignment))
 
     def _unwind(self, unwinding: Unwinding) -> NoReturn:
         self._unwinding = unwinding
@@ -293,7 +294,7 @@ class Session:
         terms = self.terms
         return (
             self._is_save_wanted
-            or self._standing.is_save_due(row)
+            or self._progress.is_save_due(row)
             or (at_milestone and terms.save_at_milestones)
             or (stop and terms.checkpoint_at_end)
         )

@@ -101,7 +101,8 @@ def get(reference: ObjectRef[T]) -> T:
         raise ConfigurationError(f"get() takes what put() has returned, got {reference!r}")
     if reference.path not in _opened:
         _opened[reference.path] = _open(reference)
-    return _opened[reference.path]  # type: ignore[no-any-return]
+    found: T = _opened[reference.path]
+    return found
 
 
 def is_there(reference: ObjectRef[Any]) -> bool:
@@ -182,11 +183,14 @@ def split(value: Any) -> Parts:
 
 
 @functools.cache
-def _own_place(process: int) -> Path:  # noqa: ARG001 - a fork has a place of its own
-    """The folder for all that this process stores; removed at its end, or, if it was killed, by another's."""
+def _own_place(process: int) -> Path:
+    """The folder for all that a process, and no fork of it, stores.
+
+    It is removed at the end of the process, or, if that was killed, by another.
+    """
     place = _SHARED_MEMORY if _SHARED_MEMORY.is_dir() else Path(tempfile.gettempdir())
     _remove_what_the_dead_have_left(place)
-    own = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+    own = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{process}-", dir=place))
     lock = os.open(own / _LOCK, os.O_CREAT | os.O_RDWR)  # open, and so locked, as long as this process lives
     fcntl.flock(lock, fcntl.LOCK_EX)
     atexit.register(shutil.rmtree, own, ignore_errors=True)
@@ -216,7 +220,7 @@ class _Leaves:
         return name
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it tells no types
     def __init__(self, file: io.BytesIO, leaves: _Leaves) -> None:
         super().__init__(file)
         self._leaves = leaves

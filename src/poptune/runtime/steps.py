@@ -6,8 +6,8 @@ from collections.abc import Generator, Mapping
 
 from poptune.errors import TrainingCodeError
 from poptune.runtime import current
+from poptune.runtime.config_reads import LoopReads, frame_of_user, is_entered_by_us
 from poptune.runtime.live_state import OURS, LiveState, Stateful
-from poptune.runtime.reads import LoopReads, frame_of_user, is_entered_by_us
 from poptune.runtime.session import Session
 from poptune.types import Config
 

@@ -174,7 +174,8 @@ class Prepared:
         """Make an object of the class form, its ``setup`` given the parameters."""
         cls: Any = self.trainable
         if not self.parameters:
-            return cls(config)  # type: ignore[no-any-return]
+            built: Trainable = cls(config)
+            return built
         trainable: Trainable = cls.__new__(cls)
         trainable.config = dict(config)
         setup: Any = trainable.setup
@@ -184,7 +185,8 @@ class Prepared:
 
 def _is_any(trainable: Any, *kinds: Callable[[Any], bool]) -> bool:
     """Whether this is of one of the kinds of functions, or an object that is called by one."""
-    return any(kind(trainable) or kind(getattr(trainable, "__call__", None)) for kind in kinds)  # noqa: B004
+    called = trainable.__call__ if callable(trainable) else None
+    return any(kind(trainable) or kind(called) for kind in kinds)
 
 
 def prepare(trainable: object) -> Prepared:

@@ -24,22 +24,22 @@ import cloudpickle
 import msgspec
 
 from poptune.runtime import shared
-from poptune.runtime.printed import print_by_lines
+from poptune.runtime.background_saves import BackgroundSaves
+from poptune.runtime.printed_lines import print_by_lines
+from poptune.runtime.process_role import become_helper
 from poptune.runtime.protocol import (
     Assignment,
     Channel,
-    Failed,
+    CodeFailed,
     Idle,
     Message,
     Order,
-    Quit,
+    QuitOrder,
     Result,
     Terms,
 )
 from poptune.runtime.ring import CAPACITY_BYTES, Ring
-from poptune.runtime.role import become_helper
 from poptune.runtime.running import is_of_the_disk, run_trial
-from poptune.runtime.saving import BackgroundSaves
 from poptune.runtime.session import Session, States
 from poptune.runtime.trainable import Prepared
 from poptune.runtime.wire import Inbox, framed, receive_frame
@@ -147,9 +147,17 @@ def main(line: socket.socket) -> NoReturn:
     _work(line)
     for child in multiprocessing.active_children():
         child.kill()
-    atexit._run_exitfuncs()  # noqa: SLF001 - as multiprocessing does
+    end_process()
+
+
+def end_process() -> NoReturn:
+    """Do what was registered for the end of this process, and end it, without taking its interpreter down.
+
+    That takes long where much was imported, and for ever where a thread was left behind.
+    """
+    atexit._run_exitfuncs()  # noqa: SLF001 - there is no other way; multiprocessing does so, too
     flush_streams()
-    os._exit(0)  # a thread that was left behind would keep the process for ever
+    os._exit(0)
 
 
 def _work(line: socket.socket) -> None:
@@ -183,7 +191,7 @@ def train_all(channel: Channel, terms: Terms, store: States, open_trainable: Cal
     background = BackgroundSaves(channel, store) if terms.background_saves else None
     speaks, states = background or channel, background or store
     prepared: Prepared | None = None
-    while not isinstance(order := channel.receive(), Quit):
+    while not isinstance(order := channel.receive(), QuitOrder):
         if not isinstance(order, Assignment):
             continue  # meant for a trial that has left this worker meanwhile
         try:
@@ -214,7 +222,7 @@ def _open(job: Job) -> Prepared:
     return replace(prepared, parameters=shared.load(job.parameters)) if job.parameters else prepared
 
 
-def cannot_begin(order: Assignment, error: Exception) -> Failed:
+def cannot_begin(order: Assignment, error: Exception) -> CodeFailed:
     """Return the failure of a trial whose session could not be begun."""
     story, refused = str(error), ""
     if not isinstance(error, _FolderError):
@@ -224,7 +232,7 @@ def cannot_begin(order: Assignment, error: Exception) -> Failed:
         )
     elif is_of_the_disk(error.__cause__):
         refused = story
-    return Failed(trial=order.trial, incarnation=order.incarnation, error=story, refused=refused)
+    return CodeFailed(trial=order.trial, incarnation=order.incarnation, error=story, refused=refused)
 
 
 def die_with_parent() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from poptune.callbacks import Callback
 from poptune.core.population import Population
 from poptune.core.scheduler import Scheduler
-from poptune.runtime.reads import is_never_read
+from poptune.runtime.config_reads import is_never_read
 from poptune.runtime.trainable import Prepared
 from poptune.schedulers import Perturb, PopulationBasedTraining
 from poptune.schedulers.placing import leaves

@@ -11,7 +11,7 @@ import cloudpickle
 from msgspec.structs import replace
 
 from poptune.executors.base import Workers
-from poptune.runtime.protocol import Assignment, Failed, Message, Proceed, Result
+from poptune.runtime.protocol import Assignment, CodeFailed, Message, ProceedOrder, Result
 from poptune.types import TrialId
 
 _DEADLINE_S = 300.0
@@ -52,7 +52,7 @@ class Conversation:
         config: dict[str, Any] | None = None,
     ) -> None:
         new = b"" if config is None else cloudpickle.dumps(config)
-        self.workers.proceed(Proceed(trial=trial, incarnation=incarnation, until=until, config=new))
+        self.workers.proceed(ProceedOrder(trial=trial, incarnation=incarnation, until=until, config=new))
 
     def hear(self, what: Callable[[Conversation], bool]) -> None:
         """Listen until something is the case."""
@@ -85,8 +85,8 @@ class Conversation:
                 results.append(replace(said, metrics=said.metrics | host))
         return results
 
-    def failures(self, trial: TrialId) -> list[Failed]:
-        return [said for said in self.said if isinstance(said, Failed) and said.trial == trial]
+    def failures(self, trial: TrialId) -> list[CodeFailed]:
+        return [said for said in self.said if isinstance(said, CodeFailed) and said.trial == trial]
 
     def notes(self) -> list[str]:
         """What trainables have written down, in order."""

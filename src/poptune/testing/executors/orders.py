@@ -12,7 +12,7 @@ import pytest
 
 import poptune as tune
 from poptune.executors.base import Work
-from poptune.runtime.protocol import Declined, Result, Returned, Terms
+from poptune.runtime.protocol import CodeDeclined, CodeReturned, Result, Terms
 from poptune.runtime.trainable import prepare
 from poptune.testing.executors.conversation import Conversation
 from poptune.testing.executors.maker import MakesExecutors
@@ -112,7 +112,7 @@ class OrderConformance(MakesExecutors):
             talk.hear_results(A, 1)
             talk.proceed(A, until=2, config={"lr": 10.0})
             if not takes:
-                talk.hear(lambda talk: Declined(trial=A, incarnation=0) in talk.said)
+                talk.hear(lambda talk: CodeDeclined(trial=A, incarnation=0) in talk.said)
                 talk.proceed(A, until=2)  # whatever is answered, it waits until then
             results = talk.hear_results(A, 2)
         assert [result.metrics["height"] for result in results] == [1.0, 11.0 if takes else 2.0]
@@ -128,7 +128,7 @@ class OrderConformance(MakesExecutors):
             talk.assign(A, until=1, config={"lr": 1.0})
             talk.hear_results(A, 1)
             talk.proceed(A, until=2, config={"lr": 10.0})
-            talk.hear(lambda talk: Declined(trial=A, incarnation=0) in talk.said)
+            talk.hear(lambda talk: CodeDeclined(trial=A, incarnation=0) in talk.said)
         assert len(talk.results(A)) == 1
 
     def test_orders_for_trials_that_nobody_holds_are_ignored(self, tmp_path: Path) -> None:
@@ -137,10 +137,10 @@ class OrderConformance(MakesExecutors):
 
         with self.talk(tmp_path, train) as talk:
             talk.proceed(A, until=1)
-            talk.workers.unwind(A)
+            talk.workers.release(A)
             talk.assign(B, until=None)
-            talk.hear(lambda talk: any(isinstance(said, Returned) for said in talk.said))
-        assert [type(said) for said in talk.said] == [Result, Returned]
+            talk.hear(lambda talk: any(isinstance(said, CodeReturned) for said in talk.said))
+        assert [type(said) for said in talk.said] == [Result, CodeReturned]
         assert all(said.trial == B for said in talk.said)
 
     def test_a_new_assignment_restarts_a_waiting_trial_from_the_checkpoint(self, tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ class OrderConformance(MakesExecutors):
         with self.talk(tmp_path, train) as talk:
             talk.assign(A, until=1)
             talk.hear_results(A, 1)
-            talk.workers.unwind(A)
+            talk.workers.release(A)
             talk.hear_note("context left")
             talk.assign(B, until=1)  # the worker is free again
             talk.hear_results(B, 1)

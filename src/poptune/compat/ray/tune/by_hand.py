@@ -14,7 +14,7 @@ from typing import Any
 import poptune
 from poptune.compat.ray._checkpoint import Checkpoint
 from poptune.errors import TrainableError
-from poptune.runtime.standing import host
+from poptune.runtime.host import host
 from poptune.runtime.totals import Totals
 
 NO_TRIAL = "default"

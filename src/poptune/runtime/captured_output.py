@@ -6,7 +6,7 @@ import contextlib
 import os
 import select
 
-from poptune.runtime.printed import Lines, print_by_lines
+from poptune.runtime.printed_lines import Lines, print_by_lines
 
 STREAMS = {"stdout": 1, "stderr": 2}
 _READ_BYTES = 65536

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 
-def when_told_to_end(act: Callable[[], None]) -> None:
+def on_sigterm(act: Callable[[], None]) -> None:
     """Call a function, in a thread of its own, each time that this process is sent SIGTERM.
 
     To be called in the main thread. The signal does nothing else any more.

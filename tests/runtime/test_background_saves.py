@@ -7,8 +7,8 @@ import pytest
 
 from poptune.checkpoints import Checkpoint, DirectoryStore
 from poptune.errors import CheckpointError
+from poptune.runtime.background_saves import BackgroundSaves
 from poptune.runtime.protocol import Idle, Result
-from poptune.runtime.saving import BackgroundSaves
 
 DEADLINE_S = 300.0
 

@@ -1,4 +1,4 @@
-"""An object in pieces that an object store shares between processes: pickled bytes, and arrays of its own."""
+"""What the object store of a cluster shares between processes: pickled bytes, and arrays beside them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from poptune.runtime.shared import Parts, join
 
 
 @dataclass(frozen=True, slots=True)
-class Pieces:
+class StorableParts:
     """An object, taken apart. Its arrays come back as views of what is shared: they are not to be changed."""
 
     body: bytes
@@ -21,7 +21,7 @@ class Pieces:
     """Which of the leaves are tensors that travel as arrays."""
 
     @classmethod
-    def of(cls, parts: Parts) -> Pieces:
+    def of(cls, parts: Parts) -> StorableParts:
         """Return the object that was taken apart so."""
         leaves = parts.leaves
         arrays = {name: array for name, leaf in leaves.items() if (array := _array_of(leaf)) is not None}

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import poptune as tune
-from poptune.runtime.stale import StaleWatch, story_of
+from poptune.runtime.stale_hyperparameters import StaleWatch, story_of
 from poptune.schedulers import PopulationBasedTraining
 
 SPACE = {"lr": tune.loguniform(1e-4, 1e-1), "wd": tune.loguniform(1e-6, 1e-2)}

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from poptune.runtime.reads import LoopReads, frame_of_user, is_never_read
+from poptune.runtime.config_reads import LoopReads, frame_of_user, is_never_read
 
 kept = []
 

@@ -1,12 +1,8 @@
-"""Where a trial stands: what is added to its next result, and whether that is its last or a milestone."""
+"""How far a trial is: what is added to its next result, and whether that is its last or a milestone."""
 
 from __future__ import annotations
 
-import functools
 import math
-import os
-import platform
-import socket
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,7 +19,7 @@ _OWN_KEYS = {"training_iteration", "time_total_s", "timestamp"}
 _MISSING = object()
 
 
-class Standing:
+class TrialProgress:
     """A trial's progress along the lineage of its state, from one assignment on."""
 
     def __init__(self, terms: Terms, assignment: Assignment) -> None:
@@ -58,7 +54,8 @@ class Standing:
     @property
     def iteration(self) -> int:
         """The last iteration that was reported."""
-        return self._last["training_iteration"]  # type: ignore[no-any-return]
+        iteration: int = self._last["training_iteration"]
+        return iteration
 
     def begin_iteration(self) -> None:
         """Count time from now on: what the trial has waited is not its own."""
@@ -134,21 +131,8 @@ class Standing:
         return bool(self._save_frequency) and row["training_iteration"] % self._save_frequency == 0
 
     def advance(self, row: dict[str, Any]) -> None:
-        """Stand where a result stands that is complete and about to be sent."""
+        """Count a result that is complete and about to be sent."""
         self._last = row
         if self._totals is not None:
             self._totals.keep()
         self._age = self._value(row, self._time_attr, self._age)
-
-
-def host() -> dict[str, Any]:
-    """Return where this process is: a part of each result, told once."""
-    return {"pid": os.getpid(), "hostname": platform.node(), "node_ip": _node_ip()}
-
-
-@functools.cache  # a name server may take seconds to answer
-def _node_ip() -> str:
-    try:
-        return socket.gethostbyname(socket.gethostname())
-    except OSError:
-        return "127.0.0.1"

@@ -44,7 +44,7 @@ class _Node:
         return self.is_full, self.residents / len(self.slots), self.slots[0].number
 
 
-class Slots:
+class NodeSlots:
     """The slots, and how many residents live in each, and how many of them train.
 
     A resident takes no CPU of its slot until it trains, so that several may live in one. Two slots on a node
@@ -111,6 +111,43 @@ class Slots:
         return min(free, key=lambda slot: (slot.training, slot.residents, slot.number))
 
 
+class Residents:
+    """Which worker lives in which slot: the :class:`poptune.executors.room.Room` on a cluster."""
+
+    def __init__(self, slots: NodeSlots) -> None:
+        self._slots = slots
+        self._homes: dict[int, Slot] = {}
+
+    def home(self, key: int) -> Slot:
+        """Return the slot that a worker lives in."""
+        return self._homes[key]
+
+    def move(self, key: int, node: str) -> None:
+        """Note on which node a worker, and so its slot, has come to be."""
+        self._slots.move(self._homes[key], node)
+
+    def enter(self, key: int) -> bool:
+        slot = self._slots.choose()
+        if slot is None or self._slots.is_full(slot):
+            return False  # a slot more is on its way, or one has just gone
+        self._homes[key] = slot
+        self._slots.live(slot, 1)
+        return True
+
+    def leave(self, key: int) -> None:
+        self._slots.live(self._homes.pop(key), -1)
+
+    def train(self, key: int, *, trains: bool) -> None:
+        self._slots.train(self._homes[key], 1 if trains else -1)
+
+    def fits(self, key: int) -> bool:
+        return not self._slots.is_full(self._homes[key])
+
+    def has_more(self) -> bool:
+        slot = self._slots.choose()
+        return slot is not None and not self._slots.is_full(slot)
+
+
 class SlotKeeper:
     """Follows the slots on a cluster whose nodes come and go, and says when there are more or fewer.
 
@@ -121,7 +158,7 @@ class SlotKeeper:
         say: Is told how many there are now, whenever that changes.
     """
 
-    def __init__(self, cluster: Cluster, slots: Slots, *, told: int, say: Callable[[int], None]) -> None:
+    def __init__(self, cluster: Cluster, slots: NodeSlots, *, told: int, say: Callable[[int], None]) -> None:
         self._cluster = cluster
         self._slots = slots
         self._told = told

@@ -1,7 +1,7 @@
-"""Checkpoints and objects as parcels: the files of a stored folder, to be sent to where that folder is not.
+"""Checkpoints on their way to another machine: the files of a stored folder, to be sent to where that is not.
 
-A parcel is opened by laying its files out in memory that all processes of this machine can map, and there it
-is what it was: its arrays are mapped privately, its checksums hold.
+What arrives is laid out in memory that all processes of this machine can map, and there it is what it was:
+its arrays are mapped privately, its checksums hold.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Parcel = Mapping[str, NDArray[np.uint8]]
+    Files = Mapping[str, NDArray[np.uint8]]
 
 
-def pack(folder: Path, *, limit_bytes: float) -> Parcel:
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A checkpoint that goes along with the order to go on from it."""
+
+    path: str
+    files: Any
+    """A reference to what :func:`pack` has returned, or will return."""
+
+
+def pack(folder: Path, *, limit_bytes: float) -> Files:
     """Return the files of a folder by their relative paths, as views of them.
 
     Raises:
@@ -32,17 +42,17 @@ def pack(folder: Path, *, limit_bytes: float) -> Parcel:
     """
     import numpy as np  # noqa: PLC0415 - 60 ms, for those who send nothing
 
-    parcel: dict[str, Any] = {}
+    files: dict[str, Any] = {}
     size_bytes = 0
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             size_bytes += path.stat().st_size
             if size_bytes > limit_bytes:
                 raise OSError(f"its files are more than {limit_bytes / 1e6:.0f} MB, half of an object store")
-            parcel[path.relative_to(folder).as_posix()] = _view(path, np)
-    if not parcel:
+            files[path.relative_to(folder).as_posix()] = _view(path, np)
+    if not files:
         raise FileNotFoundError(f"{folder} holds no files")
-    return parcel
+    return files
 
 
 def _view(path: Path, np: Any) -> Any:
@@ -52,26 +62,26 @@ def _view(path: Path, np: Any) -> Any:
         return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
 
 
-def unpack(parcel: Parcel) -> Path:
-    """Lay out the files of a parcel in memory, and return their folder."""
+def unpack(files: Files) -> Path:
+    """Lay out files in memory, and return their folder."""
     folder = new_folder()
-    for name, content in parcel.items():
+    for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.data)
     return folder
 
 
-class ParcelStates:
-    """A store, before which checkpoints are looked for in parcels that were sent here.
+class ReceivingStates:
+    """A store, before which checkpoints are looked for among those that were sent here.
 
     Args:
-        store: Where everything is saved, and what has no parcel is found.
-        fetch: Returns the parcel that a reference stands for; may raise anything.
-        sent: References to parcels by the paths of their checkpoints; each is taken out when it is opened.
+        store: Where everything is saved, and what was not sent is found.
+        fetch: Returns the files that a reference stands for; may raise anything.
+        sent: References to the files of checkpoints by their paths; each is taken out when it is opened.
     """
 
-    def __init__(self, store: States, fetch: Callable[[Any], Parcel], sent: dict[str, Any]) -> None:
+    def __init__(self, store: States, fetch: Callable[[Any], Files], sent: dict[str, Any]) -> None:
         self._store = store
         self._fetch = fetch
         self._sent = sent
@@ -82,7 +92,7 @@ class ParcelStates:
         return self._store.save(checkpoint, folder=folder, number=number)
 
     def open(self, relative_path: str, *, trusted: bool = False) -> Checkpoint:
-        """Return a checkpoint: out of its parcel if one was sent and is not lost, or else from the store."""
+        """Return a checkpoint: out of its files if they were sent and did arrive, else from the store."""
         if (reference := self._sent.pop(relative_path, None)) is not None:
             try:
                 self._lay_out(relative_path, self._fetch(reference))
@@ -92,11 +102,11 @@ class ParcelStates:
             return Checkpoint.from_store(self._open[1], trusted=trusted)
         return self._store.open(relative_path, trusted=trusted)
 
-    def _lay_out(self, relative_path: str, parcel: Parcel) -> None:
+    def _lay_out(self, relative_path: str, files: Files) -> None:
         if self._open is not None:
             shutil.rmtree(self._open[1], ignore_errors=True)  # who has it mapped keeps it
             self._open = None
-        self._open = relative_path, unpack(parcel)
+        self._open = relative_path, unpack(files)
 
     def _tell(self, error: Exception) -> None:
         if not self._has_warned:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import dis
 import functools
 import gc
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType, FrameType, FunctionType, GeneratorType
 from typing import Any
@@ -126,7 +126,7 @@ def is_entered_by_us(frame: FrameType) -> bool:
 
 def frame_of_user() -> FrameType:
     """Return the frame of the code that has called one of our functions."""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to one's caller
+    frame = inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__", "").startswith(_OURS):
         frame = frame.f_back
     assert frame is not None
@@ -251,7 +251,8 @@ def _constant(instruction: dis.Instruction) -> str | None:
 
 def _spans(code: CodeType) -> list[Span | None]:
     """Where in the source each unit of the bytecode stands."""
-    return [None if None in span else span for span in code.co_positions()]  # type: ignore[misc]
+    positions: Iterable[Any] = code.co_positions()
+    return [None if None in span else span for span in positions]
 
 
 def _innermost(operations: Sequence[tuple[str, Span]], inner: Span | None, *, by_get: bool) -> Span | None:

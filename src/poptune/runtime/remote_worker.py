@@ -19,21 +19,21 @@ import cloudpickle
 import msgspec
 
 from poptune.runtime import shared
-from poptune.runtime.captured import Captured
+from poptune.runtime.captured_output import Captured
 from poptune.runtime.mailbox import Batch, Mailbox
 from poptune.runtime.memory import available_memory
-from poptune.runtime.parcels import ParcelStates, pack
-from poptune.runtime.pieces import Pieces
+from poptune.runtime.object_store import StorableParts
 from poptune.runtime.protocol import Terms
 from poptune.runtime.session import States
+from poptune.runtime.sigterm import on_sigterm
 from poptune.runtime.trainable import Prepared
+from poptune.runtime.transfers import ReceivingStates, Transfer, pack
 from poptune.runtime.versions import versions
-from poptune.runtime.warned import when_told_to_end
 from poptune.runtime.worker import train_all
 from poptune.storage import experiment_mirror, open_store
 
 if TYPE_CHECKING:
-    from poptune.runtime.parcels import Parcel
+    from poptune.runtime.transfers import Files
 
 _WARNING_S = 20.0
 """How long code that is told to end may take to its next report, where its state can be saved."""
@@ -48,15 +48,15 @@ class RemoteJob:
     trainable: bytes
     """A pickled :class:`Prepared` without its parameters."""
     parameters: Any
-    """A reference to the parameters as :class:`Pieces`; None if there are none."""
+    """A reference to the parameters as :class:`StorableParts`; None if there are none."""
     objects: Mapping[str, Any] = field(default_factory=dict)
-    """References to the :class:`Pieces` of what the program has put, by the folder that it lies in there."""
+    """References to the :class:`StorableParts` of what the program has put, by its folder there."""
     home: str = ""
     """The node of the controller, which itself brings to a remote storage what is saved there."""
     sys_path: tuple[str, ...] = ()
     threads: int = 1
     """How many threads numeric libraries may use."""
-    parcel_limit_bytes: float = 0.0
+    transfer_limit_bytes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Heard:
     """The fraction of its machine's memory that is left."""
 
 
-class Resident:
+class RemoteWorker:
     """The worker. ``work`` is called once; the other methods by other threads meanwhile.
 
     Args:
@@ -95,7 +95,7 @@ class Resident:
         self._node = node
         self._mailbox = Mailbox(captured)
         self._sent: dict[str, Any] = {}
-        when_told_to_end(functools.partial(self._mailbox.leave, _WARNING_S))
+        on_sigterm(functools.partial(self._mailbox.leave, _WARNING_S))
 
     def greet(self) -> Greeting:
         """Say who is here."""
@@ -150,32 +150,32 @@ class Resident:
         return replace(prepared, parameters=self._open_object(self._job.parameters))
 
     def _open_object(self, reference: Any) -> Any:
-        pieces: Pieces = self._fetch(reference)
-        return pieces.joined()
+        parts: StorableParts = self._fetch(reference)
+        return parts.joined()
 
     def _states(self, job: RemoteJob) -> States:
         root, remote = Path(job.terms.experiment_path), job.terms.remote
         store = open_store(root, remote, uploads=bool(remote) and self._is_away(job))
-        return ParcelStates(store, self._fetch, self._sent)
+        return ReceivingStates(store, self._fetch, self._sent)
 
-    def order(self, number: int, data: bytes, parcel: tuple[str, Any] | None = None) -> None:
+    def order(self, number: int, data: bytes, transfer: Transfer | None = None) -> None:
         """Take in an order.
 
         Args:
             number: Counts the orders; see `Mailbox.deliver`.
             data: The order.
-            parcel: The path of the checkpoint that an assignment names, and a reference to its parcel.
+            transfer: The checkpoint that an assignment names, if it is sent along.
         """
-        if parcel is not None:
+        if transfer is not None:
             self._sent.clear()
-            self._sent[parcel[0]] = parcel[1]
+            self._sent[transfer.path] = transfer.files
         self._mailbox.deliver(number, data)
 
     def listen(self, heard: int) -> Heard:
         """Wait for what there is to say; see `Mailbox.fetch`."""
         return Heard(self._mailbox.fetch(heard), available_memory())
 
-    def pack(self, path: str) -> Parcel:
+    def pack(self, path: str) -> Files:
         """Return a checkpoint that was saved here, to be sent to another machine."""
         job = self._job
-        return pack(Path(job.terms.experiment_path) / path, limit_bytes=job.parcel_limit_bytes)
+        return pack(Path(job.terms.experiment_path) / path, limit_bytes=job.transfer_limit_bytes)

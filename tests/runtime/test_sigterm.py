@@ -3,14 +3,14 @@ import signal
 import subprocess
 import sys
 
-from poptune.runtime.warned import when_told_to_end
+from poptune.runtime.sigterm import on_sigterm
 
 SCRIPT = """
 import threading
-from poptune.runtime.warned import when_told_to_end
+from poptune.runtime.sigterm import on_sigterm
 
 heard = threading.Event()
-when_told_to_end(heard.set)
+on_sigterm(heard.set)
 print("ready", flush=True)
 waiting = threading.Lock()
 waiting.acquire()
@@ -20,7 +20,7 @@ waiting.acquire()
 
 
 def test_a_function_is_called_while_the_main_thread_waits_in_c():
-    assert when_told_to_end
+    assert on_sigterm
     program = subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True)
     with program:
         assert program.stdout.readline() == "ready\n"

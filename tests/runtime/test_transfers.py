@@ -3,7 +3,7 @@ import pytest
 
 from poptune.checkpoints import Checkpoint, DirectoryStore
 from poptune.errors import CheckpointError, PoptuneWarning
-from poptune.runtime.parcels import ParcelStates, pack, unpack
+from poptune.runtime.transfers import ReceivingStates, pack, unpack
 
 PATH = "trial/checkpoint_000001"
 
@@ -16,15 +16,15 @@ def store(tmp_path):
 
 
 def states(store, fetch, sent=None):
-    return ParcelStates(store, fetch, {PATH: "reference"} if sent is None else sent)
+    return ReceivingStates(store, fetch, {PATH: "reference"} if sent is None else sent)
 
 
-def test_a_checkpoint_comes_out_of_its_parcel_as_it_was_and_is_ours_to_change(tmp_path, store):
-    parcel = pack(tmp_path / PATH, limit_bytes=1e6)
-    for content in parcel.values():
+def test_a_checkpoint_arrives_as_it_was_and_is_ours_to_change(tmp_path, store):
+    files = pack(tmp_path / PATH, limit_bytes=1e6)
+    for content in files.values():
         assert not content.flags.writeable, "it is a view of the file, or of an object store"
     store.delete(PATH)
-    there = states(store, lambda reference: parcel)
+    there = states(store, lambda reference: files)
     checkpoint = there.open(PATH, trusted=True)
     checkpoint.verify()
     weights = checkpoint.to_dict()["weights"]

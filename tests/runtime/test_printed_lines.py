@@ -5,7 +5,7 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poptune.runtime.printed import Lines
+from poptune.runtime.printed_lines import Lines
 
 
 @given(st.lists(st.binary(max_size=12)), st.binary(max_size=3))
@@ -43,7 +43,7 @@ def test_junk_without_line_breaks_is_cut():
 def test_what_is_printed_into_a_pipe_is_there_after_each_line():
     code = """
 import os, sys
-from poptune.runtime.printed import print_by_lines
+from poptune.runtime.printed_lines import print_by_lines
 sys.stderr = None
 print_by_lines()
 print("a whole line")

@@ -3,11 +3,11 @@ import time
 import hypothesis.strategies as st
 from hypothesis import given
 
-from poptune.executors.slots import Slots
+from poptune.executors.node_slots import NodeSlots
 
 
 def slots(*nodes, exclusive=False):
-    books = Slots(len(nodes), exclusive=exclusive)
+    books = NodeSlots(len(nodes), exclusive=exclusive)
     for slot, node in zip(books.all, nodes, strict=True):
         books.move(slot, node)
     return books

@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from poptune.executors import InlineExecutor, ProcessExecutor, RayExecutor, preload
     from poptune.integrations import bind
     from poptune.results import Result, ResultGrid
-    from poptune.runtime.current import TrialContext, get_checkpoint, get_context, report
+    from poptune.runtime.current import TrialContext, get_checkpoint, get_config, get_context, report
     from poptune.runtime.shared import ObjectRef, get, put
     from poptune.runtime.states import RandomState, StateRef
     from poptune.runtime.steps import steps
@@ -156,6 +156,7 @@ __all__ = [
     "choice",
     "get",
     "get_checkpoint",
+    "get_config",
     "get_context",
     "grid_search",
     "lograndint",
@@ -193,7 +194,7 @@ _NAMES_BY_HOME = {
     "executors": "InlineExecutor ProcessExecutor RayExecutor preload",
     "integrations": "bind",
     "results": "Result ResultGrid",
-    "runtime.current": "TrialContext get_checkpoint get_context report",
+    "runtime.current": "TrialContext get_checkpoint get_config get_context report",
     "runtime.shared": "ObjectRef get put",
     "runtime.states": "RandomState StateRef",
     "runtime.steps": "steps",

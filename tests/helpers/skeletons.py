@@ -20,6 +20,7 @@ from poptune.core.scheduler import (
     Rest,
     Run,
 )
+from poptune.course import Curve
 
 _INTERVAL = 2.0
 
@@ -287,4 +288,38 @@ class Evaluators(Skeleton):
         return self.plan_of(decisions)
 
 
-SKELETONS = (Migration, Backtracking, PromotionAsha, SpawnEvaluateRetire, Replays, Evaluators)
+@dataclass(frozen=True, kw_only=True)
+class Courses(Skeleton):
+    """Learning rates move along curves, which copies inherit with the config, and others are given anew."""
+
+    def decide(self, state: None, population: PopulationView, ready: Ready, random: Random) -> Plan:
+        decisions = []
+        for trial in map(population.__getitem__, ready.trials):
+            leader = best(live(population))
+            draw = random("course", trial.id)
+            if ready.cause == "exhausted":
+                decisions.append(Decision(trial=trial.id, next=End(), reason="it failed"))
+            elif ready.cause == "milestone" and leader is not None and score(trial) < score(leader):
+                assert leader.checkpoint is not None
+                decisions.append(
+                    Decision(
+                        trial=trial.id,
+                        next=self.run(leader.checkpoint.age),
+                        source=Load(leader.checkpoint),
+                        donor=leader.id,
+                    )
+                )
+            elif draw.random() < 0.3 and "lr" in trial.config:
+                decisions.append(self.go_on(trial))
+            elif draw.random() < 0.3:
+                decisions.append(self.go_on(trial, config={**trial.config, "lr": 0.5}))
+            else:
+                lr = float(trial.config.get("lr", 0.25))
+                points = ((trial.age, lr), (trial.age + 3, float(draw.random()) + 0.1))
+                curve = Curve(points=points, scale="log" if lr > 0 else "linear")
+                config = {**trial.config, "lr": lr}
+                decisions.append(self.go_on(trial, config=config, course={"lr": curve}))
+        return self.plan_of(decisions)
+
+
+SKELETONS = (Migration, Backtracking, PromotionAsha, SpawnEvaluateRetire, Replays, Evaluators, Courses)

@@ -32,6 +32,7 @@ from poptune.core.events import (
 from poptune.core.scheduler import CheckpointRef, Decision, End, Fresh, Load, Plan, Rest, Run
 from poptune.core.trial_spec import TrialSpec
 from poptune.core.unopened import UnopenedObject
+from poptune.course import Curve
 from poptune.described import Described, Part
 from poptune.equality import same
 from poptune.errors import JournalError
@@ -177,6 +178,8 @@ GOLDEN: dict[str, tuple[str | None, str, Event]] = {
             '"config":null,"reason":"","seen":{},"iteration":null,"donor":null,"donor_config":null,'
             '"facts":{}},{"trial":"e_00002","next":{"kind":"rest"},"source":{"kind":"fresh"},'
             '"config":null,"reason":"","seen":{},"iteration":null,"donor":null,"config_donor":"e_00000",'
+            '"course":{"lr":{"points":{"$tuple":[{"$tuple":[0.0,0.5]},{"$tuple":[4.0,0.25]}]},"scale":"log",'
+            '"whole":false,"q":null}},'
             '"donor_config":null,"facts":{},"forgives":false}]},"warnings":{"$tuple":["beware"]},"pin":{"$tuple":[]},'
             '"unpin":{"$tuple":[]},"spawn":{"$tuple":[]},"retire":{"$tuple":["e_00003"]}},"cause":"idle"}'
         ),
@@ -196,7 +199,13 @@ GOLDEN: dict[str, tuple[str | None, str, Event]] = {
                         facts={"$odd": 1},
                     ),
                     Decision(trial=B, next=End()),
-                    Decision(trial=TrialId("e_00002"), next=Rest(), source=Fresh(), config_donor=A),
+                    Decision(
+                        trial=TrialId("e_00002"),
+                        next=Rest(),
+                        source=Fresh(),
+                        config_donor=A,
+                        course={"lr": Curve(points=((0.0, 0.5), (4.0, 0.25)), scale="log")},
+                    ),
                 ),
                 warnings=("beware",),
                 retire=(TrialId("e_00003"),),
@@ -379,7 +388,7 @@ def values(value: object) -> tuple[str, object]:
     text = written.payload.decode()
     config = found.plan.decisions[0].config
     assert config is not None
-    return text[text.index('{"v":') + 5 : text.index('},"reason"')], config["v"]
+    return text[text.index('{"v":') + 5 : text.index('},"course"')], config["v"]
 
 
 def started_with(config: dict[str, Any]) -> Planned:

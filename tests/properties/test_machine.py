@@ -56,6 +56,7 @@ FOLDED = (
     "decisions",
     "resting",
     "generation",
+    "course",
 )
 
 

@@ -54,6 +54,7 @@ class Effects:
             incarnation=proceed.incarnation,
             until=proceed.until,
             config=b"" if proceed.config is None else ship_config(self._renewed(proceed.config)),
+            course=dict(proceed.course or {}),
         )
 
     def _assignment(self, start: Start) -> protocol.Assignment:
@@ -70,6 +71,7 @@ class Effects:
             store=spec.checkpoints_folder,
             incarnation=start.incarnation,
             config=ship_config(self._renewed(start.config)),
+            course=dict(start.course or {}),
             donor_config=b"" if start.donor_config is None else ship_config(start.donor_config),
             checkpoint=checkpoint.path if checkpoint else None,
             iteration=checkpoint.iteration if checkpoint else 0,

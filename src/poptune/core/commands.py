@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from poptune.core.population import Trial
 from poptune.core.scheduler import CheckpointRef
+from poptune.course import Course
 from poptune.types import Config, TrialId
 
 
@@ -24,6 +25,8 @@ class Start(Struct, frozen=True, kw_only=True):
     """Number of the trial's next checkpoint."""
     donor_config: Config | None = None
     """What the checkpoint was trained with, if ``config`` is new with it."""
+    course: Course | None = None
+    """How the config moves from there."""
     resident: bool
     """Whether the trial is suspended in a worker now, and goes on from ``checkpoint`` there."""
 
@@ -36,6 +39,8 @@ class Proceed(Struct, frozen=True, kw_only=True):
     until: float | None
     config: Config | None = None
     """What it is to go on with, if that is new. Code that cannot take it is heard of as ``Declined``."""
+    course: Course | None = None
+    """How that moves."""
 
 
 class Release(Struct, frozen=True, kw_only=True):
@@ -67,6 +72,7 @@ def starting(trial: Trial, *, resident: bool) -> Start:
         config=trial.config,
         checkpoint=trial.checkpoint,
         donor_config=trial.donor_config,
+        course=trial.course,
         until=trial.run.until,
         next_save=trial.saves + 1,
         resident=resident,
@@ -80,4 +86,5 @@ def proceeding(trial: Trial, *, with_config: bool) -> Proceed:
         incarnation=trial.incarnation,
         until=trial.run.until,
         config=trial.config if with_config else None,
+        course=trial.course if with_config else None,
     )

@@ -304,10 +304,12 @@ class Experiment:
             self._queue(trial)
 
     def _is_news(self, decision: Decision) -> bool:
-        """Whether the trial is to go on as it stands, but with another config."""
-        config = decision.config
-        keeps = config is not None and isinstance(decision.source, Keep)
-        return keeps and not same(config, self.population[decision.trial].config)
+        """Whether the trial is to go on as it stands, but with another config, or one that moves."""
+        if not isinstance(decision.source, Keep) or decision.trial not in self.population:
+            return False
+        trial, config = self.population[decision.trial], decision.config
+        moves = decision.course is not None or trial.course is not None
+        return moves or (config is not None and not same(config, trial.config))
 
     def _offer_idle_slots(self) -> None:
         """Ask what is to be done with free slots, until nothing is."""

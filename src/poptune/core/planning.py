@@ -68,15 +68,18 @@ def completed(plan: Plan, population: PopulationView) -> Plan:
 
 
 def _completed(decision: Decision, population: PopulationView) -> Decision:
-    source, config = decision.source, decision.config
-    if not isinstance(source, Load) or source.parts == "weights":
+    source, config, course = decision.source, decision.config, decision.course
+    if not isinstance(source, Load):
         return decision
+    donor_course = population.course_of(source.checkpoint)
+    if source.parts == "weights":
+        return replace(decision, donor_course=donor_course)
     if config is None:
-        config = population.config_of(source.checkpoint)
+        config, course = population.config_of(source.checkpoint), course or donor_course
     if source.parts == "both":
-        return replace(decision, config=config)
+        return replace(decision, config=config, course=course, donor_course=donor_course)
     donor = decision.config_donor or source.checkpoint.trial
-    return replace(decision, source=Keep(), config=config, donor=None, config_donor=donor)
+    return replace(decision, source=Keep(), config=config, course=course, donor=None, config_donor=donor)
 
 
 def is_empty(plan: Plan) -> bool:

@@ -24,8 +24,9 @@ from poptune.core.events import (
     Resumed,
     Spawned,
 )
-from poptune.core.scheduler import CheckpointRef, Decision, Fresh, Keep, Rest, Run
+from poptune.core.scheduler import CheckpointRef, Decision, Fresh, Keep, Load, Rest, Run
 from poptune.core.trial_spec import TrialSpec, newcomer
+from poptune.course import Course, present
 from poptune.nested import value_at
 from poptune.places import checkpoint_path
 from poptune.types import CheckpointId, Config, Metrics, TrialId, TrialStatus
@@ -83,6 +84,11 @@ class TrialView(Protocol):
         ...
 
     @property
+    def course(self) -> Course | None:
+        """How its config moves; the config has the values of now."""
+        ...
+
+    @property
     def resting(self) -> bool:
         """Whether it trains no further until a plan names it."""
         ...
@@ -94,6 +100,8 @@ class Trial:
 
     spec: TrialSpec
     config: Config
+    course: Course | None = None
+    """How the config moves, if it does; the config has the values at the trial's age."""
     status: TrialStatus = TrialStatus.PENDING
     run: Run = field(default_factory=Run)
     iteration: int = 0
@@ -161,7 +169,7 @@ class Population:
         self._metric: str | None = None
         self._trials: list[Trial] = []
         self._by_id: dict[TrialId, Trial] = {}
-        self._configs: dict[CheckpointId, Config] = {}
+        self._configs: dict[CheckpointId, tuple[Config, Course | None]] = {}
         self.plans = 0
         """How many plans there were."""
         self.pinned: set[CheckpointId] = set()
@@ -178,7 +186,10 @@ class Population:
         return trial in self._by_id
 
     def config_of(self, checkpoint: CheckpointRef, /) -> Config:
-        return self._configs[checkpoint.id]
+        return self._configs[checkpoint.id][0]
+
+    def course_of(self, checkpoint: CheckpointRef, /) -> Course | None:
+        return self._configs[checkpoint.id][1]
 
     def newcomer(self, config: Config, number: int = 0) -> TrialSpec:
         assert self.created is not None
@@ -241,13 +252,15 @@ class Population:
         trial.metrics = metrics
         trial.age = _number(value_at(metrics, self._time_attr), default=trial.age)
         trial.time_total_s = _number(metrics.get("time_total_s"), default=trial.time_total_s)
+        if trial.course is not None:
+            trial.config = present(trial.config, trial.course, trial.age)
         if (score := self._score(metrics)) is not None:
             trial.score = trial.last_score = score
         if event.checkpoint is not None:
             trial.saves = event.checkpoint
             trial.checkpoint = self._reference(trial, event.checkpoint)
             trial.saved.append(trial.checkpoint)
-            self._configs[trial.checkpoint.id] = trial.config
+            self._configs[trial.checkpoint.id] = trial.config, trial.course
             trial.strayed = False
         until = trial.run.until
         trial.arrived = until is not None and trial.age >= until
@@ -283,18 +296,23 @@ class Population:
             trial.run = decision.next
         if decision.config is not None:
             trial.donor_config = trial.config if trial.reports else None
-            trial.config = decision.config
+            trial.config, trial.course = decision.config, decision.course
+        elif decision.course is not None:
+            trial.course = decision.course
         if decision.forgives:
             trial.forgiven = trial.failures
-        if isinstance(decision.source, Keep):
-            return
+        if not isinstance(decision.source, Keep):
+            self._go_to(trial, decision, decision.source)
+        trial.config = present(trial.config, trial.course, trial.age)
+
+    def _go_to(self, trial: Trial, decision: Decision, source: Load | Fresh) -> None:
         trial.incarnation += 1
         trial.reports_at_load = trial.reports
         trial.donor_config = decision.donor_config
-        if isinstance(decision.source, Fresh):
+        if isinstance(source, Fresh):
             _begin_from_nothing(trial)
             return
-        self._load(trial, decision.source.checkpoint)
+        self._load(trial, source.checkpoint)
         if decision.donor is not None:
             trial.donor = decision.donor
             trial.exploits += 1
@@ -355,6 +373,7 @@ class Population:
             self._load(trial, trial.checkpoint)
         else:
             _stand_at_the_beginning(trial)
+        trial.config = present(trial.config, trial.course, trial.age)
         trial.last_score = trial.score
 
     def _forget(self, checkpoints: tuple[CheckpointId, ...]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 from msgspec import Struct, field
 
 from poptune.core.trial_spec import TrialSpec
+from poptune.course import Course, Curve
 from poptune.types import CheckpointId, Config, Mode, TrialId
 
 if TYPE_CHECKING:
@@ -105,6 +106,9 @@ class Decision(Struct, frozen=True, kw_only=True):
     source: Source = field(default_factory=Keep)
     config: Config | None = None
     """The new config; ``None`` keeps the present one, or takes what the source brings."""
+    course: Mapping[str, Curve] | None = None
+    """Hyperparameters, by dotted path, that move from now on along curves over the time attribute. ``None``
+    has all stay level where ``config`` is new, and else changes nothing."""
     reason: str = ""
     seen: Mapping[str, float | None] = field(default_factory=dict)
     """The scores that the decision was based on."""
@@ -116,6 +120,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     """Whose config it is, if it is a third one's, or if only the config is another's."""
     donor_config: Config | None = None
     """What the loaded checkpoint was trained with, if ``config`` is new with it."""
+    donor_course: Mapping[str, Curve] | None = None
+    """How that moved; filled in when the plan is recorded."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What the scheduler's own fold needs beyond the rest; nobody else reads it."""
     forgives: bool = False
@@ -191,6 +197,10 @@ class PopulationView(Protocol):
 
     def config_of(self, checkpoint: CheckpointRef, /) -> Config:
         """Return what a checkpoint that is kept was trained with when it was saved."""
+        ...
+
+    def course_of(self, checkpoint: CheckpointRef, /) -> Course | None:
+        """Return how that moved."""
         ...
 
     def newcomer(self, config: Config, number: int = 0) -> TrialSpec:

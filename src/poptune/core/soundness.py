@@ -6,12 +6,13 @@ recorded that a later session would refuse.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
 from poptune.core.population import Population
 from poptune.core.scheduler import CheckpointRef, Decision, Fresh, Load, Plan, Ready, Run
-from poptune.types import CheckpointId, TrialId
+from poptune.course import problems as course_problems
+from poptune.types import CheckpointId, Config, TrialId
 
 
 def problem(plan: Plan, population: Population, ready: Ready | None = None) -> str:
@@ -32,8 +33,8 @@ def unknown(trial: TrialId) -> str:
 
 def _problems(plan: Plan, population: Population, ready: Ready | None) -> Iterator[str]:
     yield from _problems_of_spawns(plan, population)
-    born = {spec.id for spec in plan.spawn}
-    yield from _problems_of_answers(plan, population, ready, born)
+    born = {spec.id: spec.config for spec in plan.spawn}
+    yield from _problems_of_answers(plan, population, ready, born.keys())
     for decision in plan.decisions:
         yield from _problems_of_decision(decision, population, born)
     for trial in plan.retire:
@@ -78,7 +79,7 @@ def _problems_of_retirement(trial: TrialId, plan: Plan, population: Population) 
 
 
 def _problems_of_decision(
-    decision: Decision, population: Population, born: AbstractSet[TrialId]
+    decision: Decision, population: Population, born: Mapping[TrialId, Config]
 ) -> Iterator[str]:
     trial, source = decision.trial, decision.source
     for named in (trial, decision.donor, decision.config_donor):
@@ -92,6 +93,9 @@ def _problems_of_decision(
             f"trial {trial!r} is to load checkpoint {source.checkpoint.id!r} in {source.checkpoint.path!r}, "
             "which is not among those that are kept: name one that a trial's view shows"
         )
+    if decision.course is not None:
+        config = decision.config or born.get(trial) or population[trial].config
+        yield from (f"trial {trial!r}: {found}" for found in course_problems(decision.course, config))
     if isinstance(decision.next, Run):
         yield from _problems_of_run(decision.next, trial, _age(decision, population))
     elif trial in born:

@@ -48,6 +48,7 @@ from poptune.core.scheduler import (
     Source,
 )
 from poptune.core.trial_spec import TrialSpec
+from poptune.course import Curve
 from poptune.described import Described
 from poptune.errors import JournalError
 from poptune.journal.objects import Objects
@@ -162,10 +163,12 @@ def decode(record: Record, objects: Objects) -> Sequence[Event]:
         raise JournalError(f"The journal holds a malformed record {record.kind!r}: {error}") from error
 
 
+_BUILT = frozenset({"next", "source", "course", "donor_course"})
+"""What of a decision is of one kind or another, or has structs in it."""
 _PARTS: dict[str, Any] = {**get_type_hints(Decision), "config": dict[Any, Any] | None}
 _DecisionParts = msgspec.defstruct(
     "_DecisionParts",
-    [(name, hint | UnsetType, UNSET) for name, hint in _PARTS.items() if name not in {"next", "source"}],
+    [(name, hint | UnsetType, UNSET) for name, hint in _PARTS.items() if name not in _BUILT],
 )
 """The types of a decision's parts, those aside that are one kind or another."""
 
@@ -230,12 +233,19 @@ def _planned(fields: dict[str, Any], *, decided: Callable[[dict[str, Any]], Deci
 
 def _decision(fields: dict[str, Any]) -> Decision:
     following, source = fields.pop("next"), fields.pop("source")
+    course, donor_course = _course(fields.pop("course", None)), _course(fields.pop("donor_course", None))
     msgspec.convert(fields, _DecisionParts)
     return Decision(
         **fields,
+        course=course,
+        donor_course=donor_course,
         next=_NEXT[following.pop("kind")](following),
         source=_SOURCES[source.pop("kind")](source),
     )
+
+
+def _course(course: dict[str, Any] | None) -> dict[str, Curve] | None:
+    return None if course is None else {path: _typed(Curve, curve) for path, curve in course.items()}
 
 
 def _load(fields: dict[str, Any]) -> Load:

@@ -20,6 +20,7 @@ import msgspec
 from poptune.core.events import Event
 from poptune.core.scheduler import CheckpointRef, Decision, End, Fresh, Keep, Load, Plan, Rest, Run
 from poptune.core.trial_spec import TrialSpec
+from poptune.course import Curve
 from poptune.described import Described, Part
 from poptune.journal.objects import Objects
 from poptune.types import TrialStatus
@@ -28,7 +29,22 @@ _LARGEST = 2**63
 _STRUCTS: frozenset[type[Any]] = frozenset(
     {
         *get_args(Event),
-        *(TrialSpec, Plan, Decision, Run, Rest, End, Keep, Load, Fresh, CheckpointRef, Described, Part),
+        *(
+            TrialSpec,
+            Plan,
+            Decision,
+            Run,
+            Rest,
+            End,
+            Keep,
+            Load,
+            Fresh,
+            CheckpointRef,
+            Curve,
+            Curve,
+            Described,
+            Part,
+        ),
     }
 )
 _TAGS: dict[type[Any], str] = {

@@ -1,6 +1,7 @@
 """``pbt_global.txt`` and ``pbt_policy_<trial id>.txt``: every perturbation, as one JSON list a line.
 
-Target tag, donor tag, target iteration, donor iteration, the donor's config before explore, the new config.
+Target tag, donor tag, target iteration, donor iteration, the donor's config before explore, the new config;
+and where one of these moves (a course) a dict with ``course``, ``donor_course`` and ``time_attr``.
 A value that is no JSON is ``{"$object": "<its text>"}``. A trial's policy file holds the lines along the
 lineage of its present state: at an exploit it becomes a copy of the donor's, then gains the line.
 """
@@ -8,12 +9,15 @@ lineage of its present state: at an exploit it becomes a copy of the donor's, th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+from msgspec import structs
 
 from poptune.core.events import Created, Event, Planned
 from poptune.core.population import Population
 from poptune.core.scheduler import Decision, Load
+from poptune.course import Curve
 from poptune.layout import Layout
 from poptune.loggers.files import append_text, as_json, replace_text
 from poptune.types import TrialId
@@ -70,12 +74,23 @@ def perturbation_line(decision: Decision, population: Population) -> str:
             decision.source.checkpoint.iteration,
             decision.donor_config,
             decision.config,
+            *_moving(decision, population),
         ],
         default=_as_json,
     )
 
 
+def _moving(decision: Decision, population: Population) -> Iterator[dict[str, Any]]:
+    """How the two configs move, if one of them does."""
+    if decision.course or decision.donor_course:
+        assert population.created is not None
+        courses = {"course": decision.course, "donor_course": decision.donor_course}
+        yield {**courses, "time_attr": population.created.time_attr}
+
+
 def _as_json(value: Any) -> Any:
     """Return numbers of numpy as numbers; any other value named, so that no replay takes it for its text."""
+    if isinstance(value, Curve):
+        return structs.asdict(value)
     is_number = type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()
     return as_json(value) if is_number else {"$object": repr(value)}

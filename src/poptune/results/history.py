@@ -16,7 +16,9 @@ from dataclasses import dataclass, replace
 from poptune.core.events import Event, Planned, Reported, Restarted
 from poptune.core.population import Population, Trial
 from poptune.core.scheduler import CheckpointRef, Decision, Fresh, Load
+from poptune.course import Course, present
 from poptune.equality import same
+from poptune.nested import number_at
 from poptune.types import CheckpointId, Config, TrialId
 
 
@@ -105,7 +107,10 @@ class History:
         """Fold one record; ``population`` is as it was before it."""
         match event:
             case Reported():
-                self._present(population[event.trial]).until = event.iteration
+                trial = population[event.trial]
+                self._present(trial).until = event.iteration
+                if trial.course is not None:
+                    self._follow(trial, trial.course, event, population)
             case Planned(plan=plan):
                 for decision in plan.decisions:
                     self._decide(population[decision.trial], decision, population)
@@ -143,7 +148,7 @@ class History:
         return stretches[-1]
 
     def _decide(self, trial: Trial, decision: Decision, population: Population) -> None:
-        config = trial.config if decision.config is None else decision.config
+        config = _config_after(trial, decision)
         if isinstance(decision.source, Load):
             self._loads[trial.id] = decision
             checkpoint = decision.source.checkpoint
@@ -157,6 +162,16 @@ class History:
         elif not same(config, trial.config):
             present = self._present(trial)
             self._begin(trial, config, after=trial.iteration, parent=present, report=trial.reports)
+
+    def _follow(self, trial: Trial, course: Course, reported: Reported, population: Population) -> None:
+        """Begin a stretch with what the config is from this result on, where that moves."""
+        assert population.created is not None
+        age = number_at(reported.metrics, population.created.time_attr)
+        config = present(trial.config, course, trial.age if age is None else age)
+        if not same(config, trial.config):
+            stretch, report = self._present(trial), trial.reports + 1
+            following = self._begin(trial, config, after=reported.iteration, parent=stretch, report=report)
+            following.reports_before = report
 
     def _note_exploit(
         self, trial: Trial, decision: Decision, checkpoint: CheckpointRef, config: Config
@@ -177,12 +192,13 @@ class History:
         if trial.is_saved:
             return
         checkpoint, kept = trial.checkpoint, trial.reports_kept
+        config = present(trial.config, trial.course, checkpoint.age if checkpoint else 0.0)
         if checkpoint is None:
-            stretch = self._begin(trial, trial.config, after=0)
+            stretch = self._begin(trial, config, after=0)
         else:
             load = self._loads.get(trial.id)
             back_to_load = load is not None and _loaded(load) == checkpoint.id
-            stretch = self._go_to(trial, checkpoint, trial.config, load=load if back_to_load else None)
+            stretch = self._go_to(trial, checkpoint, config, load=load if back_to_load else None)
         stretch.kept = kept
 
     def _go_to(
@@ -220,6 +236,20 @@ class History:
         )
         self._stretches[trial.id].append(stretch)
         return stretch
+
+
+def _config_after(trial: Trial, decision: Decision) -> Config:
+    """What a trial trains with after a decision: what moves has its value where it goes on."""
+    match decision.source:
+        case Load(checkpoint=checkpoint):
+            age = checkpoint.age
+        case Fresh():
+            age = 0.0
+        case _:
+            age = trial.age
+    if decision.config is not None:
+        return present(decision.config, decision.course, age)
+    return present(trial.config, decision.course or trial.course, age)
 
 
 def _loaded(decision: Decision) -> CheckpointId:

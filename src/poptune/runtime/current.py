@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from poptune.checkpoints import Checkpoint
 from poptune.errors import TrainableError
+from poptune.runtime.configs import own_copy
 from poptune.runtime.session import Session
+from poptune.types import Config
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,6 +95,25 @@ def get_checkpoint() -> Checkpoint | None:
         ...         step = checkpoint.to_dict()["step"]
     """
     return session("get_checkpoint()").checkpoint()
+
+
+def get_config() -> Config:
+    """Return the running trial's config as it is now, as a copy.
+
+    It differs from the dict that a training function was called with where hyperparameters move while the
+    trial trains (a *course*): a function that asks between its milestones has their present values. In a loop
+    over :func:`steps`, and in the class form, the config itself is kept up to date.
+
+    Raises:
+        TrainableError: Called outside a trial.
+
+    Example:
+        >>> import poptune as tune
+        >>> def train(config):
+        ...     for step in range(3):
+        ...         tune.report({"loss": tune.get_config()["lr"] / (step + 1)})
+    """
+    return own_copy(session("get_config()").present_config())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import reduce
+from operator import getitem
 from typing import Any, Protocol, runtime_checkable
 
 from poptune.checkpoints import Checkpoint
@@ -48,6 +50,7 @@ class LiveState:
         "_changed_at",
         "_config",
         "_last",
+        "_moved",
         "_reads",
         "_session",
         "_state",
@@ -66,6 +69,8 @@ class LiveState:
         """What the session's config was when `config` became it; that may hold more of the user's own."""
         self._unproven: list[str] | None = None
         """What has changed of the config and is not bound, until one iteration has passed."""
+        self._moved: set[str] = set()
+        """The paths that have moved along a course already."""
         self._changed_at = 0
         self._last = 0
         """The session's iteration before the report of this iteration of the loop."""
@@ -148,6 +153,20 @@ class LiveState:
     def take_config(self, config: dict[str, Any]) -> bool:
         """See `InPlace.take_config`."""
         self._turn_to(config, unproven=self._unbound(changed_paths(self._adopted, config)))
+        return True
+
+    def move(self, values: Mapping[str, float]) -> bool:
+        """See `InPlace.move`."""
+        for path, value in values.items():
+            *above, key = path.split(".")
+            for config in (self._config, self._adopted):
+                reduce(getitem, above, config)[key] = value
+        if not self._moved.issuperset(values):
+            self._unproven = [path for path in self._unbound(values) if path not in self._moved]
+            self._changed_at = self._session.iteration
+            self._moved |= values.keys()
+        if self._bound:
+            self._write_bound()
         return True
 
     def _unbound(self, paths: Iterable[str]) -> list[str]:

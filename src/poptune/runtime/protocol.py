@@ -9,6 +9,7 @@ from typing import Any, NoReturn, Protocol
 
 from msgspec import Struct
 
+from poptune.course import Curve
 from poptune.types import TrialId
 
 
@@ -72,6 +73,8 @@ class Assignment(Struct, frozen=True, kw_only=True, tag="assign"):
     """Pickled: what the state was trained with, if that is new with this config; else empty."""
     seed: int = 0
     """For the training code's own random numbers."""
+    course: dict[str, Curve] = {}
+    """How the config moves from there, by dotted path."""
 
 
 class ProceedOrder(Struct, frozen=True, kw_only=True, tag="proceed"):
@@ -82,6 +85,8 @@ class ProceedOrder(Struct, frozen=True, kw_only=True, tag="proceed"):
     until: float | None
     config: bytes = b""
     """Pickled: the config to go on with, if that is new; else empty."""
+    course: dict[str, Curve] = {}
+    """How that moves."""
 
 
 class ReleaseOrder(Struct, frozen=True, kw_only=True, tag="release"):

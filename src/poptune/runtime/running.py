@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from poptune.checkpoints import Checkpoint
+from poptune.course import with_values
 from poptune.errors import CheckpointError, TrainingCodeError
 from poptune.runtime import current
 from poptune.runtime.configs import own_copy
@@ -159,6 +160,7 @@ class _HeldObject:
         self._trainable = trainable
         self._session = session
         self._scratch: str | None = None
+        self._moves = True
 
     @contextmanager
     def saved(self) -> Iterator[Checkpoint]:
@@ -191,9 +193,14 @@ class _HeldObject:
     def take_config(self, config: dict[str, Any]) -> bool:
         """See `InPlace.take_config`."""
         if not self._trainable.reset_config(config):
+            self._moves = False
             return False
         self._trainable.config = config
         return True
+
+    def move(self, values: Mapping[str, float]) -> bool:
+        """See `InPlace.move`. An object that takes no new config in place is built anew at its milestones."""
+        return self._moves and self.take_config(with_values(self._trainable.config, values))
 
     def load(self) -> None:
         """Bring the object to the state that the session is to go on from, if there is one."""

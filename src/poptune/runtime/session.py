@@ -11,6 +11,7 @@ from typing import Any, NoReturn, Protocol
 import cloudpickle
 
 from poptune.checkpoints import Checkpoint
+from poptune.course import present
 from poptune.errors import CheckpointError, CorruptCheckpointError, TrainableError
 from poptune.runtime.host import host
 from poptune.runtime.protocol import (
@@ -62,6 +63,10 @@ class InPlace(Protocol):
         """Go on from where it stands with another config; False asks to be entered anew instead."""
         ...
 
+    def move(self, values: Mapping[str, float]) -> bool:
+        """Go on with these values at these dotted paths of the config; False leaves all as it is."""
+        ...
+
 
 class States(Protocol):
     """Where a session saves states, and finds those that it is to go on from: a store, or less."""
@@ -96,6 +101,7 @@ class Session:
         """Go on from where the assignment says."""
         self.assignment = assignment
         self.config: dict[str, Any] = cloudpickle.loads(assignment.config)
+        self._course = assignment.course
         self.stale_hyperparameters()
         if assignment.donor_config:
             self._stale = StaleWatch(cloudpickle.loads(assignment.donor_config), self.config)
@@ -226,7 +232,19 @@ class Session:
             self._unwind(Released(stop))
         if waiting:
             self._wait()
+        if self._course:
+            self._follow_course()
         self._progress.begin_iteration()  # which is another's after an exploit in place
+
+    def _follow_course(self) -> None:
+        """Have the code go on with what its config is by now, if it can take that in place."""
+        if self._in_place is not None:
+            age = self._progress.age
+            self._in_place.move({path: curve.at(age) for path, curve in self._course.items()})
+
+    def present_config(self) -> dict[str, Any]:
+        """Return the config as it is now."""
+        return present(self.config, self._course, self._progress.age)
 
     def doubt(self, kind: str, message: str) -> None:
         """Have the user told, once of each kind."""
@@ -270,7 +288,7 @@ class Session:
             if self._in_place is None or not self._in_place.take_config(config):
                 self._channel.send(CodeDeclined(trial=order.trial, incarnation=order.incarnation))
                 return False
-            self.config = config
+            self.config, self._course = config, order.course
         self._progress.until = order.until
         return True
 

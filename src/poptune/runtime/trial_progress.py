@@ -52,6 +52,11 @@ class TrialProgress:
         self.begin_iteration()
 
     @property
+    def age(self) -> float:
+        """The time attribute at the last result."""
+        return self._age
+
+    @property
     def iteration(self) -> int:
         """The last iteration that was reported."""
         iteration: int = self._last["training_iteration"]

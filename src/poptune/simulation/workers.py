@@ -9,6 +9,7 @@ from typing import Any
 from poptune.core.commands import Command, Delete, Proceed, Release, Start, Warn
 from poptune.core.events import Declined, Failed, Reported, Returned
 from poptune.core.scheduler import CheckpointRef
+from poptune.course import Course, present
 from poptune.places import checkpoint_path
 from poptune.types import CheckpointId, Config, TrialId
 
@@ -23,6 +24,7 @@ class SimulatedTrial:
     iteration: int
     time_total_s: float
     next_save: int
+    course: Course | None = None
     waiting: bool = False
 
 
@@ -88,7 +90,7 @@ class SimulatedWorkers:
             return
         held.waiting, held.until = False, proceed.until
         if proceed.config is not None:
-            held.config = proceed.config
+            held.config, held.course = proceed.config, proceed.course
 
     def _start(self, start: Start) -> None:
         held = self.trials.get(start.trial)
@@ -101,6 +103,7 @@ class SimulatedWorkers:
         self.trials[start.trial] = SimulatedTrial(
             incarnation=start.incarnation,
             config=start.config,
+            course=start.course,
             until=start.until,
             iteration=checkpoint.iteration if checkpoint else 0,
             time_total_s=checkpoint.time_total_s if checkpoint else 0.0,
@@ -146,6 +149,7 @@ class SimulatedWorkers:
             number, held.next_save = held.next_save, held.next_save + 1
             self.saved.add(CheckpointId(checkpoint_path(trial, number)))
         age = metrics.get(self._time_attr, 0.0)
+        held.config = present(held.config, held.course, age)
         held.waiting = not stop and held.until is not None and age >= held.until
         reported = Reported(
             time_s=time_s,

@@ -9,10 +9,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, median
+from typing import Self
 
 from poptune.arguments import check_mode, reject_unknown_keywords
 from poptune.core.events import Left, Planned, Reported, Restarted, TrialSpec
-from poptune.core.scheduler import Decision, End, Needs, Plan, PopulationView, Random, Ready, Run
+from poptune.core.scheduler import Decision, End, Needs, Plan, PopulationView, Random, Ready, Run, Scheduler
 from poptune.errors import ConfigurationError
 from poptune.schedulers.metric import required, with_metric
 from poptune.types import Mode, TrialId
@@ -38,7 +39,7 @@ class Curves:
 
 @reject_unknown_keywords
 @dataclass(frozen=True)
-class MedianStoppingRule:
+class MedianStoppingRule(Scheduler[Curves]):
     """Stop a trial whose best score so far is below the median of the others' running means at its age.
 
     Args:
@@ -79,7 +80,7 @@ class MedianStoppingRule:
     def needs(self) -> Needs:
         return Needs(time_attr=self.time_attr, metric=self.metric, mode=self.mode, require_attrs=True)
 
-    def for_metric(self, metric: str | None, mode: Mode | None) -> MedianStoppingRule:
+    def for_metric(self, metric: str | None, mode: Mode | None) -> Self:
         return required(with_metric(self, metric, mode))
 
     def init(self, trials: Sequence[TrialSpec]) -> Curves:

@@ -34,7 +34,14 @@ class Curves:
         if not points or points[-1][0] < age:
             return None
         scores = [score for at, score in points if since <= at <= age]
-        return fmean(scores) if scores else None
+        return _mean(scores) if scores else None
+
+
+def _mean(scores: list[float]) -> float:
+    try:
+        return fmean(scores)
+    except OverflowError:  # of the sum, which none of them alone is too large for
+        return sum(score / len(scores) for score in scores)
 
 
 @reject_unknown_keywords

@@ -134,7 +134,7 @@ class BackToTheBest(Selector[Elite]):
             trial=T[0],
             donor=None if state.checkpoint is None else best.id,
             checkpoint=state.checkpoint,
-            config=state.config,
+            trained_with=state.config,
             facts=facts,
         )
         rest = [Choice(trial=one, donor=one) for one in ready.trials if one != T[0]]
@@ -170,6 +170,25 @@ class NoteThem(Explorer[int]):
     def explore(self, state, population, copy, draw) -> Explored:
         config = {**copy.config, "seen": [copy.recipient.id, copy.donor.id]}
         return Explored(config, facts={"explored": 1})
+
+
+@pytest.mark.parametrize("explores", [True, False])
+def test_a_trial_may_take_over_a_state_and_go_on_with_another_config_explored_or_not(explores: bool) -> None:
+    mine = {"lr": 7.0}
+    chosen = Chosen({"donor": T[2], "config": mine, "explores": explores})
+    first = decisions(trained(pbt(selector=chosen, explorer=NoteThem())))[0]
+    assert first.config == ({**mine, "seen": [T[0], T[2]]} if explores else mine)
+    assert first.donor_config == {"lr": pytest.approx(0.3)}, "what the state was trained with all the same"
+    assert first.facts == ({"explorer": {"explored": 1}} if explores else {})
+
+
+def test_the_parts_of_an_experiment_of_before_are_found_under_their_new_names() -> None:
+    scheduler = pbt(selector=KeepOwn())
+    state = dict(vars(scheduler))
+    before = {name: value for name, value in state.items() if name not in {"selector", "explorer"}}
+    opened = PopulationBasedTraining.__new__(PopulationBasedTraining)
+    opened.__setstate__({**before, "exploit": KeepOwn(), "explore": None})
+    assert opened == scheduler
 
 
 def test_the_states_of_both_parts_are_folded_from_what_they_have_noted() -> None:

@@ -10,7 +10,7 @@ from poptune.copies import copied
 from poptune.core.population import TrialView
 from poptune.core.scheduler import CheckpointRef, Decision, End, Load, PopulationView, Random, Run
 from poptune.ours import is_ours
-from poptune.schedulers.explorer import Copy, Explorer
+from poptune.schedulers.explorer import Copy, Explored, Explorer
 from poptune.schedulers.milestones import Milestones
 from poptune.schedulers.selector import Choice
 from poptune.search_space.values import without_numpy_scalars
@@ -107,17 +107,20 @@ class Copying:
         forgives: bool,
     ) -> Decision:
         trial, (donor, checkpoint) = self.population[choice.trial], source
-        config = donor.config if choice.config is None else choice.config
-        copy = Copy(
-            recipient=trial,
-            donor=donor,
-            checkpoint=checkpoint,
-            config=config if is_ours(self.explorer) else copied(config),  # ours change nothing in place
-            together=together,
-        )
-        explored = self.explorer.explore(
-            self.state, self.population, copy, lambda path: self.random(f"explore:{path}", trial.id)
-        )
+        trained_with = donor.config if choice.trained_with is None else choice.trained_with
+        config = trained_with if choice.config is None else choice.config
+        explored = Explored(config)
+        if choice.explores:
+            copy = Copy(
+                recipient=trial,
+                donor=donor,
+                checkpoint=checkpoint,
+                config=config if is_ours(self.explorer) else copied(config),  # ours change nothing in place
+                together=together,
+            )
+            explored = self.explorer.explore(
+                self.state, self.population, copy, lambda path: self.random(f"explore:{path}", trial.id)
+            )
         own = donor.id == trial.id
         return Decision(
             trial=trial.id,
@@ -133,7 +136,7 @@ class Copying:
             },
             iteration=trial.iteration,
             donor=None if own else donor.id,
-            donor_config=config,
+            donor_config=trained_with,
             facts=_facts(choice.facts, explored.facts),
             forgives=forgives,
         )

@@ -28,7 +28,8 @@ class Copy:
         recipient: The trial. Its ``config`` is still what it trained with up to now.
         donor: Whose state it takes over; the recipient itself if it keeps its own.
         checkpoint: That state.
-        config: What that state was trained with; it may be changed in place.
+        config: What exploring begins with, most often what that state was trained with. It may be changed in
+            place.
         together: All that take over a state in the same plan, with their new configs; ``None`` stands for
             those that come after this one.
     """

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from poptune.core.scheduler import Load, Plan, PopulationView
+from poptune.core.scheduler import Plan, PopulationView
 from poptune.schedulers.explorer import Copy, Draw, Explored, Explorer
-from poptune.types import Config
+from poptune.types import TrialId
 
 
 @dataclass(frozen=True, slots=True)
 class Journaled(Explorer[None]):
-    """Answers with these configs, one after the other."""
+    """Answers as it was answered before."""
 
-    configs: Iterator[tuple[Config | None, dict[str, object]]]
+    answers: Mapping[TrialId, Explored]
 
     @classmethod
     def of(cls, plan: Plan) -> Journaled:
         """Return an explorer that answers as it was answered when this plan was made."""
-        loads = (decision for decision in plan.decisions if isinstance(decision.source, Load))
-        return cls((decision.config, decision.facts.get("explorer", {})) for decision in loads)
+        return cls(
+            {
+                decision.trial: Explored(decision.config, decision.facts.get("explorer", {}))
+                for decision in plan.decisions
+                if decision.config is not None
+            }
+        )
 
     def explore(self, state: None, population: PopulationView, copy: Copy, draw: Draw) -> Explored:
-        config, facts = next(self.configs, (None, {}))
-        return Explored(config or copy.config, facts)
+        return self.answers.get(copy.recipient.id) or Explored(copy.config)

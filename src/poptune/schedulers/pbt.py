@@ -42,6 +42,8 @@ from poptune.types import Config, Mode
 
 _BARRIER = "perturbation"
 
+_PARTS_OF_BEFORE = {"exploit": "selector", "explore": "explorer"}
+
 NOBODY_TO_COPY = (
     "No trial can be copied, because every trial's last {metric!r} is NaN or infinite, so nobody is "
     "perturbed until one reports a finite score. Train with other hyperparameters, such as a lower "
@@ -145,6 +147,10 @@ class PopulationBasedTraining(Scheduler[Parts]):
         if self.hyperparam_mutations is not None:
             object.__setattr__(self, "hyperparam_mutations", owned(self.hyperparam_mutations))
         self._selector  # noqa: B018 - checks its fraction
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what was pickled, in experiments of before by the names that the parts had then."""
+        self.__dict__.update({_PARTS_OF_BEFORE.get(name, name): value for name, value in state.items()})
 
     @cached_property
     def _selector(self) -> Selector[Any]:

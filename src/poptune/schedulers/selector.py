@@ -23,7 +23,9 @@ class Choice:
         donor: Whose state and config it takes over, to explore from there: another trial, or itself. With
             ``None`` it goes on as it is, or, if it has failed too often, ends.
         checkpoint: Which of the donor's states, if not its newest: one that is kept.
-        config: What that state was trained with, if not with the config that the donor has now.
+        trained_with: The config that this state was trained with, if not the one that the donor has now.
+        config: What exploring begins with, if not with that: such as the trial's own.
+        explores: Whether this config is changed by the explorer.
         reason: Why, in a few words, for logs and results.
         seen: The scores and figures that the choice was based on, beside the last scores of the two, which
             are noted in any case as ``own`` and ``donor``.
@@ -33,7 +35,9 @@ class Choice:
     trial: TrialId
     donor: TrialId | None = None
     checkpoint: CheckpointRef | None = None
+    trained_with: Config | None = None
     config: Config | None = None
+    explores: bool = True
     reason: str = ""
     seen: Mapping[str, float | None] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)

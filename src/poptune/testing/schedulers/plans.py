@@ -62,10 +62,10 @@ class PlanConformance(MakesSchedulers):
             event = story.event(happening)
             if event is None or happening.kind == "memory":  # who has folded holds nobody in memory
                 continue
-            live = _plans(story.handle(event))
-            if live:
-                again = _plans(story.kept(story.folded(before).handle(event).events))
-                assert told(again[0]) == told(live[0])
+            first = _plans(story.handle(event))[:1]
+            if first:
+                again = _plans(story.kept(story.folded(before).handle(event).events))[:1]
+                assert not difference(again, first)
 
     @BRIEF
     @given(happenings=stories(), size=SIZES)

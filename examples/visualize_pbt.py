@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import poptune as tune
-from poptune.schedulers import FIFOScheduler, KeepOwn, PopulationBasedTraining
+from poptune.schedulers import Explored, Explorer, FIFOScheduler, KeepOwn, PopulationBasedTraining
 
 BLACK, GREY, RED, BLUE = "#111111", "#9aa0a8", "#cc3311", "#0077bb"
 OPTIMUM = {"color": RED, "linestyle": "--", "linewidth": 1.5, "zorder": 5, "label": "best possible"}
@@ -76,9 +76,10 @@ def climb(config):
 
 
 @dataclass(frozen=True)
-class AddNoise:
-    def explore(self, config, draw):
-        return {"h": np.maximum(0, config["h"] + draw("h").normal(0, 0.1, size=2)).tolist()}
+class AddNoise(Explorer[None]):
+    def explore(self, state, population, copy, draw):
+        moved = np.maximum(0, copy.config["h"] + draw("h").normal(0, 0.1, size=2))
+        return Explored({"h": moved.tolist()})
 
 
 FIGURE_2_SPACE = {"h": tune.grid_search([[1.0, 0.0], [0.0, 1.0]])}
@@ -86,23 +87,23 @@ FIGURE_2_PBT = PopulationBasedTraining(
     time_attr="training_iteration",
     perturbation_interval=4,
     quantile_fraction=0.5,
-    explore=AddNoise(),
+    explorer=AddNoise(),
     synch=True,
 )
 
 
 @dataclass(frozen=True)
-class NoChange:
-    def explore(self, config, draw):
-        return dict(config)
+class NoChange(Explorer[None]):
+    def explore(self, state, population, copy, draw):
+        return Explored(copy.config)
 
 
 def run_each(train, space, pbt, *, neither, num_samples, steps, seed, storage):
     """Run PBT, each of its halves, and neither."""
     schedulers = {
         "PBT": pbt,
-        "exploit only": replace(pbt, explore=NoChange()),
-        "explore only": replace(pbt, exploit=KeepOwn()),
+        "exploit only": replace(pbt, explorer=NoChange()),
+        "explore only": replace(pbt, selector=KeepOwn()),
         neither: FIFOScheduler(),
     }
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from skeletons import Courses, Skeleton
 
 import poptune as tune
+from poptune.core.policy_log import read_policy
 from poptune.core.scheduler import Decision, Load, Plan
 from poptune.course import Curve, present, problems, with_values
 
@@ -256,3 +258,29 @@ def test_an_interrupted_run_goes_on_along_its_courses(tmp_path):
             [result.schedule(iteration)["lr"] for iteration in range(1, 16)]
         )
     assert tune.verify(results.experiment_path).ok
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logged(Annealing):
+    @property
+    def needs(self):
+        from msgspec.structs import replace
+
+        return replace(super().needs, policy_logs=True)
+
+
+def test_a_policy_file_follows(tmp_path):
+    _, second = fit(tmp_path, with_steps, Logged(synch=True))
+    (path,) = Path(second.path).parent.glob(f"pbt_policy_{second.trial_id}.txt")
+    line = json.loads(path.read_text())
+    assert line[6]["time_attr"] == "training_iteration"
+    schedule = read_policy(path.read_text())
+    assert [schedule(iteration)["optimizer"]["lr"] for iteration in range(1, 9)] == pytest.approx(STRAIGHT)
+    line[6]["time_attr"] = "time_total_s"
+    with pytest.raises(
+        tune.ConfigurationError, match="do with 'time_total_s': replay the schedule of the result"
+    ):
+        read_policy(json.dumps(line))
+    line[6]["course"] = {"lr": {"points": 3}}
+    with pytest.raises(tune.ConfigurationError, match="must end with how its configs move"):
+        read_policy(json.dumps(line))

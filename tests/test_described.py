@@ -62,7 +62,7 @@ SAMPLES = {
         metric="loss",
         mode="min",
         hyperparam_mutations=MUTATIONS,
-        exploit=Truncation(quantile_fraction=0.3),
+        selector=Truncation(quantile_fraction=0.3),
         custom_explore_fn=grow,
         synch=True,
     ),

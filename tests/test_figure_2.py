@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import poptune as tune
-from poptune.schedulers import FIFOScheduler, KeepOwn, PopulationBasedTraining
+from poptune.schedulers import Explored, Explorer, FIFOScheduler, KeepOwn, PopulationBasedTraining
 
 STEPS, LR = 200, 0.01
 
@@ -26,17 +26,19 @@ def climb(config):
 
 
 @dataclass(frozen=True)
-class AddNoise:
+class AddNoise(Explorer[None]):
     sd: float = 0.1
 
-    def explore(self, config, draw):
-        return {key: max(0.0, value + draw(key).normal(0, self.sd)) for key, value in config.items()}
+    def explore(self, state, population, copy, draw):
+        return Explored(
+            {key: max(0.0, value + draw(key).normal(0, self.sd)) for key, value in copy.config.items()}
+        )
 
 
 @dataclass(frozen=True)
-class NoChange:
-    def explore(self, config, draw):
-        return dict(config)
+class NoChange(Explorer[None]):
+    def explore(self, state, population, copy, draw):
+        return Explored(copy.config)
 
 
 def final_q(folder, scheduler, seed):
@@ -77,7 +79,7 @@ def test_grid_search_ends_at_the_paper_s_score(tmp_path):
 
 
 def test_exploit_only_is_no_better_than_grid_search(tmp_path):
-    scheduler = population_based(explore=NoChange())
+    scheduler = population_based(explorer=NoChange())
     assert final_q(tmp_path, scheduler, seed=0) == pytest.approx(0.3897, abs=5e-4)
 
 
@@ -86,10 +88,10 @@ def test_explore_only_and_pbt_reach_the_paper_s_scores(tmp_path):
     """Over 200 seeds a plain reference gives 1.133 +- .072 and 1.1991 +- .0021; here over 12."""
     seeds = range(12)
     explore_only = [
-        final_q(tmp_path / "explore", population_based(explore=AddNoise(), exploit=KeepOwn()), seed)
+        final_q(tmp_path / "explore", population_based(explorer=AddNoise(), selector=KeepOwn()), seed)
         for seed in seeds
     ]
-    both = [final_q(tmp_path / "both", population_based(explore=AddNoise()), seed) for seed in seeds]
+    both = [final_q(tmp_path / "both", population_based(explorer=AddNoise()), seed) for seed in seeds]
     assert np.mean(explore_only) == pytest.approx(1.133, abs=4 * 0.072 / np.sqrt(len(seeds)))
     assert np.mean(both) == pytest.approx(1.1991, abs=4 * 0.0021 / np.sqrt(len(seeds)))
     assert np.std(explore_only) > 5 * np.std(both)

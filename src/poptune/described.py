@@ -67,6 +67,11 @@ class Kind:
         return found
 
 
+def _with_parts_renamed(arguments: Arguments) -> Arguments:
+    parts = {"selector": arguments.pop("exploit", None), "explorer": arguments.pop("explore", None)}
+    return arguments | parts
+
+
 _RAY = "poptune.compat.ray"
 KINDS: dict[str, Kind] = {
     "Definition": Kind(at="poptune.tuner.definition:Definition"),
@@ -79,7 +84,9 @@ KINDS: dict[str, Kind] = {
     "RayExecutor": Kind(at="poptune.executors.distributed:RayExecutor"),
     "InlineExecutor": Kind(at="poptune.executors.inline:InlineExecutor"),
     "FIFOScheduler": Kind(at="poptune.schedulers.fifo:FIFOScheduler"),
-    "PopulationBasedTraining": Kind(at="poptune.schedulers.pbt:PopulationBasedTraining"),
+    "PopulationBasedTraining": Kind(
+        at="poptune.schedulers.pbt:PopulationBasedTraining", upgrades=(_with_parts_renamed,)
+    ),
     "PopulationBasedTrainingReplay": Kind(at="poptune.schedulers.replay:PopulationBasedTrainingReplay"),
     "AsyncHyperBandScheduler": Kind(at="poptune.schedulers.asha:AsyncHyperBandScheduler"),
     "MedianStoppingRule": Kind(at="poptune.schedulers.median:MedianStoppingRule"),
@@ -101,7 +108,9 @@ KINDS: dict[str, Kind] = {
     "TrialPlateauStopper": Kind(at="poptune.stoppers:TrialPlateauStopper"),
     "ExperimentPlateauStopper": Kind(at="poptune.stoppers:ExperimentPlateauStopper"),
     "CombinedStopper": Kind(at="poptune.stoppers:CombinedStopper"),
-    "ray.PopulationBasedTraining": Kind(at=f"{_RAY}.tune.schedulers.pbt:PopulationBasedTraining"),
+    "ray.PopulationBasedTraining": Kind(
+        at=f"{_RAY}.tune.schedulers.pbt:PopulationBasedTraining", upgrades=(_with_parts_renamed,)
+    ),
     "ray.PopulationBasedTrainingReplay": Kind(at=f"{_RAY}.tune.schedulers.pbt:PopulationBasedTrainingReplay"),
     "ray.AsyncHyperBandScheduler": Kind(at=f"{_RAY}.tune.schedulers.async_hyperband:AsyncHyperBandScheduler"),
     "ray.MedianStoppingRule": Kind(at=f"{_RAY}.tune.schedulers.median_stopping_rule:MedianStoppingRule"),

@@ -35,7 +35,7 @@ def test_a_hook_of_rays_is_refused_when_the_class_is_made(kind, hook):
 
 @pytest.mark.parametrize(
     ("hook", "remedy"),
-    [("_get_new_config", "custom_explore_fn"), ("_quantiles", "exploit="), ("on_trial_result", "Callback")],
+    [("_get_new_config", "custom_explore_fn"), ("_quantiles", "selector="), ("on_trial_result", "Callback")],
 )
 def test_the_refusal_names_the_native_way(hook, remedy):
     with pytest.raises(poptune.ConfigurationError, match=remedy):

@@ -13,7 +13,7 @@ from poptune.core.retention import Retention
 from poptune.core.scheduler import Load
 from poptune.core.settings import Settings
 from poptune.journal import MemoryJournal, valid_results
-from poptune.schedulers import FIFOScheduler, PopulationBasedTraining
+from poptune.schedulers import Choice, FIFOScheduler, PopulationBasedTraining, Selection, Selector
 from poptune.simulation import SimulatedWorkers, created
 from poptune.types import TrialId
 
@@ -21,11 +21,11 @@ A, B, C = (TrialId(f"sim_{index:05d}") for index in range(3))
 
 
 @dataclass(frozen=True)
-class CopyTheFirst:
+class CopyTheFirst(Selector[None]):
     """All others copy the first trial."""
 
-    def donor(self, trial, ranking, draw):
-        return None if trial == A else A
+    def select(self, state, population, ready, random):
+        return Selection([Choice(trial=one, donor=None if one == A else A) for one in ready.trials])
 
 
 class Driver:
@@ -107,7 +107,7 @@ def copies():
         mode="max",
         perturbation_interval=2,
         synch=True,
-        exploit=CopyTheFirst(),
+        selector=CopyTheFirst(),
         hyperparam_mutations={"lr": [1, 2]},
     )
     driver = Driver(3, scheduler, slots=1)

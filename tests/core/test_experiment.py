@@ -33,7 +33,16 @@ from poptune.core.retries import Retries
 from poptune.core.scheduler import Decision, End, Keep, Load, Plan, Run, Scheduler
 from poptune.core.settings import Settings
 from poptune.errors import InternalError, SchedulerError
-from poptune.schedulers import FIFOScheduler, PopulationBasedTraining
+from poptune.schedulers import (
+    Choice,
+    Explored,
+    Explorer,
+    FIFOScheduler,
+    PopulationBasedTraining,
+    Selection,
+    Selector,
+    reborn,
+)
 from poptune.simulation import SimulatedWorkers, created
 from poptune.types import CheckpointId, TrialId, TrialStatus
 
@@ -41,22 +50,24 @@ T = [TrialId(f"sim_{index:05d}") for index in range(6)]
 
 
 @dataclass(frozen=True)
-class Copies:
+class Copies(Selector[None]):
     """Says who copies whom, by index."""
 
     donors: Mapping[int, int] = field(default_factory=dict)
 
-    def donor(self, trial, ranking, draw):
-        index = T.index(trial)
-        return T[self.donors[index]] if index in self.donors else None
+    def select(self, state, population, ready, random):
+        if ready.cause == "exhausted":
+            return reborn(population, ready, random)
+        donors = {T[recipient]: T[donor] for recipient, donor in self.donors.items()}
+        return Selection([Choice(trial=trial, donor=donors.get(trial)) for trial in ready.trials])
 
 
 @dataclass(frozen=True)
-class Mark:
+class Mark(Explorer[None]):
     """Explores so that it can be seen."""
 
-    def explore(self, config, draw):
-        return {**config, "explored": True}
+    def explore(self, state, population, copy, draw):
+        return Explored({**copy.config, "explored": True})
 
 
 def pbt(*, interval: float = 2, synch: bool = False, donors: Mapping[int, int] | None = None) -> Any:
@@ -66,8 +77,8 @@ def pbt(*, interval: float = 2, synch: bool = False, donors: Mapping[int, int] |
         mode="max",
         perturbation_interval=interval,
         synch=synch,
-        exploit=Copies(donors or {}),
-        explore=Mark(),
+        selector=Copies(donors or {}),
+        explorer=Mark(),
     )
 
 

@@ -20,7 +20,7 @@ from poptune.integrations import torch as integration_torch
 
 MODULES = sorted(module.name for module in pkgutil.walk_packages(tune.__path__, "poptune."))
 ROOMS = [tune, schedulers, plots, results, integration_torch]
-SEAMS = [Scheduler, schedulers.Exploit, schedulers.Explore, Executor]
+SEAMS = [Scheduler, schedulers.Selector, schedulers.Explorer, Executor]
 """Protocols; what their methods mean is said there, and not again in each class that has them."""
 
 

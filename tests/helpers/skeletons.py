@@ -19,6 +19,7 @@ from poptune.core.scheduler import (
     Ready,
     Rest,
     Run,
+    Scheduler,
 )
 from poptune.course import Curve
 
@@ -26,7 +27,7 @@ _INTERVAL = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Skeleton:
+class Skeleton(Scheduler[None]):
     """What they share: no state beyond the population's own."""
 
     metric: str = "score"

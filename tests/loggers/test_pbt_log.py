@@ -14,7 +14,7 @@ from poptune.core.experiment import Experiment
 from poptune.core.scheduler import Decision, Load
 from poptune.core.settings import Settings
 from poptune.loggers import PerturbationLogger
-from poptune.schedulers import KeepOwn, PopulationBasedTraining
+from poptune.schedulers import Choice, KeepOwn, PopulationBasedTraining, Selection, Selector
 from poptune.simulation import SimulatedWorkers
 from poptune.types import TrialId
 
@@ -157,13 +157,13 @@ def test_a_recipient_forgets_its_own_past(logged) -> None:
 
 
 def test_exploits_of_one_round_all_start_from_the_files_before_it(shown) -> None:
-    class Ring:
+    class Ring(Selector[None]):
         """Each copies the next: what one becomes must not be what another copies."""
 
-        def donor(self, trial, ranking, draw):
-            return T[(T.index(trial) + 1) % 3]
+        def select(self, state, population, ready, random):
+            return Selection([Choice(trial=one, donor=T[(T.index(one) + 1) % 3]) for one in ready.trials])
 
-    logged = Logged(shown, [{"lr": 0.1 * (index + 1)} for index in range(3)], exploit=Ring())
+    logged = Logged(shown, [{"lr": 0.1 * (index + 1)} for index in range(3)], selector=Ring())
     logged.train(1, 2, 3)
     first = logged.all_lines()
     assert [logged.lines(index) for index in range(3)] == [[line] for line in first]
@@ -177,7 +177,7 @@ def test_exploits_of_one_round_all_start_from_the_files_before_it(shown) -> None
 
 
 def test_who_explores_on_its_own_state_adds_to_its_own_policy(shown) -> None:
-    logged = Logged(shown, [{"lr": 0.1}, {"lr": 0.2}], exploit=KeepOwn())
+    logged = Logged(shown, [{"lr": 0.1}, {"lr": 0.2}], selector=KeepOwn())
     logged.train(1, 2)
     logged.train(1, 2)
     lines = logged.all_lines()

@@ -33,7 +33,7 @@ def draw_with(seed: int):
 def many(value: Any, mutation: Any, draws: int = DRAWS, **options: Any) -> list[Any]:
     """What becomes of a value, many times."""
     perturb = Perturb(mutations={"x": mutation}, **options)
-    return [perturb.explore({"x": value}, draw_with(seed))["x"] for seed in range(draws)]
+    return [perturb.perturbed({"x": value}, draw_with(seed))["x"] for seed in range(draws)]
 
 
 def shares(values: list[Any]) -> dict[Any, float]:
@@ -123,7 +123,7 @@ def test_a_category_with_domains_in_it_is_drawn_whole() -> None:
     space = tune.choice([{"name": "sgd", "lr": tune.uniform(1, 2)}, {"name": "adam"}])
     stays = {"name": "sgd", "lr": 1.5}
     perturb = Perturb(mutations={"optimizer": space}, resample_probability=0.5)
-    found = [perturb.explore({"optimizer": stays}, draw_with(s))["optimizer"] for s in range(100)]
+    found = [perturb.perturbed({"optimizer": stays}, draw_with(s))["optimizer"] for s in range(100)]
     assert stays in found
     assert {"name": "adam"} in found
     fresh = [value for value in found if value["name"] == "sgd" and value != stays]
@@ -226,7 +226,7 @@ def test_a_value_never_leaves_its_domain(domain, seed, factors, resample) -> Non
     perturb = Perturb(mutations={"x": domain}, factors=factors, resample_probability=resample)
     config = {"x": domain.sample(derived_generator(seed, "start"))}
     for step in range(4):
-        config = perturb.explore(config, draw_with(seed * 10 + step))
+        config = perturb.perturbed(config, draw_with(seed * 10 + step))
         assert domain.contains(config["x"]), (domain, config)
 
 
@@ -246,7 +246,7 @@ def test_nested_dicts_are_explored_key_by_key() -> None:
     mutations = {"optimizer": {"lr": lambda: 9.0, "inner": {"beta": [1, 2, 3]}}}
     config = {"optimizer": {"lr": 1.0, "inner": {"beta": 2}, "fixed": "f"}, "model": "m"}
     perturb = Perturb(mutations=mutations, resample_probability=0.0)
-    found = [perturb.explore(config, draw_with(seed)) for seed in range(60)]
+    found = [perturb.perturbed(config, draw_with(seed)) for seed in range(60)]
     assert {c["optimizer"]["lr"] for c in found} == {1.2, 0.8}
     assert {c["optimizer"]["inner"]["beta"] for c in found} == {1, 3}
     assert {(c["optimizer"]["fixed"], c["model"]) for c in found} == {("f", "m")}
@@ -257,12 +257,12 @@ def test_nested_dicts_are_explored_key_by_key() -> None:
 def test_keys_are_explored_independently_of_one_another() -> None:
     alone = many(0.5, tune.uniform(0, 1), draws=50)
     both = Perturb(mutations={"a": [1, 2, 3], "x": tune.uniform(0, 1)})
-    assert [both.explore({"a": 2, "x": 0.5}, draw_with(seed))["x"] for seed in range(50)] == alone
+    assert [both.perturbed({"a": 2, "x": 0.5}, draw_with(seed))["x"] for seed in range(50)] == alone
 
 
 def test_a_mutated_key_that_the_config_lacks_is_sampled() -> None:
     perturb = Perturb(mutations={"new": [5], "deep": {"er": lambda: 6}})
-    assert perturb.explore({}, draw_with(0)) == {"new": 5, "deep": {"er": 6}}
+    assert perturb.perturbed({}, draw_with(0)) == {"new": 5, "deep": {"er": 6}}
 
 
 @pytest.mark.parametrize("found", [0.1, None, [1], "sgd"])
@@ -270,7 +270,7 @@ def test_a_value_where_the_mutations_have_a_dict_is_an_error_that_names_the_path
     mutations = {"model": {"optimizer": {"lr": [1, 2]}}}
     config = {"model": {"optimizer": found}}
     with pytest.raises(ConfigurationError, match=r"must hold a dict at 'model.optimizer'"):
-        Perturb(mutations=mutations).explore(config, draw_with(0))
+        Perturb(mutations=mutations).perturbed(config, draw_with(0))
     with pytest.raises(ConfigurationError, match=r"must hold a dict at 'model.optimizer'"):
         fill_missing(config, mutations, draw_with(0))
 
@@ -283,7 +283,7 @@ def test_the_custom_function_comes_last_and_once_with_the_whole_config() -> None
         return {**config, "x": -1}
 
     perturb = Perturb(mutations={"x": [1], "nested": {"y": [2]}}, resample_probability=1.0, custom=custom)
-    assert perturb.explore({"x": 7, "nested": {"y": 7}, "z": 3}, draw_with(0)) == {
+    assert perturb.perturbed({"x": 7, "nested": {"y": 7}, "z": 3}, draw_with(0)) == {
         "x": -1,
         "nested": {"y": 2},
         "z": 3,
@@ -295,7 +295,7 @@ def test_the_custom_function_comes_last_and_once_with_the_whole_config() -> None
 def test_a_custom_function_that_returns_no_config_is_an_error(returned) -> None:
     perturb = Perturb(mutations={}, custom=lambda config: returned)
     with pytest.raises(ConfigurationError, match="custom_explore_fn must return the changed config"):
-        perturb.explore({"x": 1}, draw_with(0))
+        perturb.perturbed({"x": 1}, draw_with(0))
 
 
 def test_a_custom_function_may_change_its_config_in_place_without_touching_the_donors() -> None:
@@ -305,14 +305,14 @@ def test_a_custom_function_may_change_its_config_in_place_without_touching_the_d
         return config
 
     donor = {"layers": [1, 2], "pair": ({"deep": 1},)}
-    changed = Perturb(mutations={}, custom=custom).explore(donor, draw_with(0))
+    changed = Perturb(mutations={}, custom=custom).perturbed(donor, draw_with(0))
     assert changed == {"layers": [1, 2, 3], "pair": ({"deep": 2},)}
     assert donor == {"layers": [1, 2], "pair": ({"deep": 1},)}
 
 
 def test_what_a_config_holds_besides_is_shared_and_not_copied() -> None:
     lock = threading.Lock()  # cannot be copied
-    assert Perturb(mutations={}).explore({"data": [lock]}, draw_with(0))["data"][0] is lock
+    assert Perturb(mutations={}).perturbed({"data": [lock]}, draw_with(0))["data"][0] is lock
 
 
 def test_only_missing_keys_are_filled_at_every_level() -> None:
@@ -387,7 +387,7 @@ def test_values_of_any_kind_move_one_place_also_after_a_restore(kind: str, is_or
 def test_a_listed_value_never_jumps(values: list[Any], place: int, seed: int) -> None:
     place %= len(values)
     perturb = Perturb(mutations={"x": values}, resample_probability=0.0)
-    moved = perturb.explore({"x": unpickled(values[place])}, draw_with(seed))["x"]
+    moved = perturb.perturbed({"x": unpickled(values[place])}, draw_with(seed))["x"]
     first = index_of(values[place], values)
     assert first is not None
     assert any(moved is values[near] for near in range(max(first - 1, 0), min(first + 2, len(values))))
@@ -406,7 +406,7 @@ def test_what_a_custom_function_does_to_its_config_reaches_nobody_else() -> None
     perturb = Perturb(
         mutations={"option": [option], "drawn": lambda: drawn}, resample_probability=1, custom=change
     )
-    explored = perturb.explore(mine, draw_with(0))
+    explored = perturb.perturbed(mine, draw_with(0))
     assert (list(explored["array"]), explored["args"].lr, explored["option"]) == (
         [1, 1],
         0.5,
@@ -423,7 +423,7 @@ def test_what_a_custom_function_keeps_it_cannot_change_afterwards() -> None:
         kept.append(config)
         return config
 
-    explored = Perturb(mutations={}, custom=keep).explore({"layers": [64]}, draw_with(0))
+    explored = Perturb(mutations={}, custom=keep).perturbed({"layers": [64]}, draw_with(0))
     kept[0]["layers"].append(10)
     assert explored == {"layers": [64]}
 
@@ -437,14 +437,14 @@ def test_a_function_that_returns_a_domain_means_a_sample_of_it() -> None:
     assert {config["x"] for config in filled} == {3, 4, 5}
     assert len({config["deep"]["y"]["z"] for config in filled}) == 50
     perturb = Perturb(mutations=mutations, resample_probability=1)
-    assert perturb.explore(filled[0], draw_with(7)) == perturb.explore(filled[0], draw_with(7))
-    assert {perturb.explore(filled[0], draw_with(seed))["x"] for seed in range(50)} == {3, 4, 5}
+    assert perturb.perturbed(filled[0], draw_with(7)) == perturb.perturbed(filled[0], draw_with(7))
+    assert {perturb.perturbed(filled[0], draw_with(seed))["x"] for seed in range(50)} == {3, 4, 5}
 
 
 def test_domains_within_what_a_function_returns_are_drawn_from() -> None:
     mutations = {"x": lambda: [tune.randint(3, 6)], "y": lambda: {"z": (1, tune.uniform(0, 1))}}
     perturb = Perturb(mutations=mutations, resample_probability=1)
-    for config in (fill_missing({}, mutations, draw_with(0)), perturb.explore({"x": [9]}, draw_with(1))):
+    for config in (fill_missing({}, mutations, draw_with(0)), perturb.perturbed({"x": [9]}, draw_with(1))):
         assert config["x"] in ([3], [4], [5])
         assert config["y"]["z"][0] == 1
         assert 0 <= config["y"]["z"][1] <= 1
@@ -487,7 +487,7 @@ def test_a_mapping_among_the_options_is_a_plain_dict_ever_after(kind, resample_p
 
 def test_a_mapping_that_a_custom_function_puts_in_is_a_plain_dict() -> None:
     perturb = Perturb(mutations={}, custom=lambda config: Attributes(config, deep=Fixed(y=2)))
-    explored = perturb.explore({"x": 1}, draw_with(0))
+    explored = perturb.perturbed({"x": 1}, draw_with(0))
     assert type(explored) is type(explored["deep"]) is dict
     assert explored == {"x": 1, "deep": {"y": 2}}
 
@@ -501,4 +501,4 @@ def test_a_function_that_raises_is_an_error_that_names_its_key() -> None:
         fill_missing({}, {"deep": {"x": broken}}, draw_with(0))
     perturb = Perturb(mutations={"deep": {"x": broken}}, resample_probability=1)
     with pytest.raises(ConfigurationError, match=told):
-        perturb.explore({"deep": {"x": 1.0}}, draw_with(0))
+        perturb.perturbed({"deep": {"x": 1.0}}, draw_with(0))

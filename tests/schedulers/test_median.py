@@ -4,7 +4,9 @@ from poptune.core.experiment import Experiment
 from poptune.core.settings import Settings
 from poptune.errors import ConfigurationError
 from poptune.schedulers import MedianStoppingRule
+from poptune.schedulers.median import Curves
 from poptune.simulation import World, created
+from poptune.types import TrialId
 
 
 def stopped_at(train, *, trials, slots=8, iterations=20, **arguments):
@@ -61,3 +63,8 @@ def test_the_best_score_counts_not_the_last():
 def test_an_argument_out_of_range_is_refused(arguments):
     with pytest.raises(ConfigurationError, match="must be at least 0 and min_samples_required at least 1"):
         MedianStoppingRule(**arguments)
+
+
+def test_scores_whose_sum_is_too_large_have_a_mean() -> None:
+    curves = Curves(points={TrialId("t"): [(1.0, 1e308), (2.0, 1.5e308)]})
+    assert curves.mean_until(TrialId("t"), 2.0, since=0.0) == pytest.approx(1.25e308)

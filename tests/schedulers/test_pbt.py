@@ -18,8 +18,8 @@ from poptune.core.experiment import Experiment
 from poptune.core.scheduler import Decision, Keep, Load, Run
 from poptune.core.settings import Settings
 from poptune.errors import ConfigurationError
-from poptune.schedulers import KeepOwn, PopulationBasedTraining
-from poptune.schedulers.pbt import NO_CHECKPOINT, STALE_CHECKPOINT
+from poptune.schedulers import Explored, Explorer, KeepOwn, PopulationBasedTraining
+from poptune.schedulers.copying import NO_CHECKPOINT, STALE_CHECKPOINT
 from poptune.simulation import SimulatedWorkers, World, created
 from poptune.types import Config, Mode, TrialId
 
@@ -115,7 +115,7 @@ def test_the_arguments_stand_in_the_order_of_ray_with_its_defaults() -> None:
         ("synch", False),
     ]
     keyword_only = {name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
-    assert keyword_only == {"exploit", "explore", "respect_bounds"}
+    assert keyword_only == {"selector", "explorer", "respect_bounds"}
 
 
 MUTATIONS = {"lr": [1, 2]}
@@ -283,15 +283,15 @@ def test_the_custom_function_has_the_last_word() -> None:
 
 def test_another_explorer_takes_the_place_of_the_default() -> None:
     @dataclass(frozen=True)
-    class Ten:
-        def explore(self, config: Config, draw) -> Config:
-            return {"lr": 10.0 + draw("lr").integers(2)}
+    class Ten(Explorer[None]):
+        def explore(self, state, population, copy, draw) -> Explored:
+            return Explored({"lr": 10.0 + draw("lr").integers(2)})
 
-    assert explored(explore=Ten(), hyperparam_mutations=None) == {10.0, 11.0}
+    assert explored(explorer=Ten(), hyperparam_mutations=None) == {10.0, 11.0}
 
 
 def test_another_selector_takes_the_place_of_the_default() -> None:
-    decisions = decide(pbt(exploit=KeepOwn()), [2.0, 1.0])
+    decisions = decide(pbt(selector=KeepOwn()), [2.0, 1.0])
     assert [decision.source.checkpoint.trial for decision in decisions] == [T[0], T[1]]
     assert copying(decisions) == {}
     assert [decision.reason for decision in decisions] == ["explores", "explores"]

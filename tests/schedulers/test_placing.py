@@ -113,13 +113,13 @@ def test_a_key_that_is_no_name_is_an_error(key: object) -> None:
         PopulationBasedTraining(hyperparam_mutations={"a": {key: M}})
 
 
-def test_a_scheduler_and_its_explore_are_both_brought_into_place() -> None:
+def test_a_scheduler_and_its_explorer_are_both_brought_into_place() -> None:
     space = {"a": {"b": 1}}
     scheduler = PopulationBasedTraining(
-        hyperparam_mutations={"a.b": M}, explore=Perturb(mutations={"a.b": M})
+        hyperparam_mutations={"a.b": M}, explorer=Perturb(mutations={"a.b": M})
     ).for_space(space)
     assert scheduler.hyperparam_mutations == {"a": {"b": M}}
-    assert scheduler.explore == Perturb(mutations={"a": {"b": M}})
+    assert scheduler.explorer == Perturb(mutations={"a": {"b": M}})
 
 
 def test_a_subclass_with_an_init_of_its_own_is_brought_into_place_too() -> None:
@@ -129,7 +129,7 @@ def test_a_subclass_with_an_init_of_its_own_is_brought_into_place_too() -> None:
 
     mine = Mine(3).for_space({"a": {"b": 1}}).for_metric("loss", "min")
     assert (mine.perturbation_interval, mine.metric) == (3, "loss")
-    assert mine._explore.mutations == {"a": {"b": M}}
+    assert mine._explorer.mutations == {"a": {"b": M}}
 
 
 def test_who_changes_the_options_later_changes_no_scheduler() -> None:

@@ -95,7 +95,7 @@ def test_the_param_space_is_overridden_with_a_warning(tmp_path):
 
 def test_replay_of_two_trials_is_refused(tmp_path):
     replay = PopulationBasedTrainingReplay(Schedule([(0, {"lr": 0.5})]))
-    with pytest.raises(tune.ConfigurationError, match="exactly one trial, got 2"):
+    with pytest.raises(tune.ConfigurationError, match="a population of exactly 1, got 2"):
         run(tmp_path, replay, name="r", num_samples=2)
 
 

@@ -15,7 +15,7 @@ import torch
 import poptune as tune
 from poptune.copies import copied
 from poptune.equality import index_of, same
-from poptune.schedulers import PopulationBasedTraining
+from poptune.schedulers import Explored, Explorer, PopulationBasedTraining
 
 LR = tune.loguniform(1e-6, 1e6)
 """So wide that it always changes."""
@@ -257,12 +257,12 @@ def test_an_explore_function_that_changes_its_config_in_place_changes_that_one(t
 
 
 def test_an_explore_object_of_the_user_s_own_gets_a_copy_too(tmp_path):
-    class InPlace:
-        def explore(self, config, draw):
-            config["array"] += 1
-            return config
+    class InPlace(Explorer[None]):
+        def explore(self, state, population, copy, draw):
+            copy.config["array"] += 1
+            return Explored(copy.config)
 
-    results = fit(tmp_path, {"lr": tune.uniform(0, 1), "array": np.zeros(1)}, samples=4, explore=InPlace())
+    results = fit(tmp_path, {"lr": tune.uniform(0, 1), "array": np.zeros(1)}, samples=4, explorer=InPlace())
     assert any(len(result.schedule.changes) > 1 for result in results)
     for result in results:
         assert list(result.config["array"]) == [len(result.schedule.changes) - 1]

@@ -26,6 +26,8 @@ from poptune.core.settings import Settings
 from poptune.journal import MemoryJournal
 from poptune.schedulers import (
     ASHAScheduler,
+    Explored,
+    Explorer,
     FIFOScheduler,
     KeepOwn,
     MedianStoppingRule,
@@ -102,7 +104,7 @@ def kept(events):
     [
         pbt(),
         pbt(synch=True),
-        pbt(exploit=KeepOwn(), explore=Perturb(mutations={"lr": uniform(0, 1)})),
+        pbt(selector=KeepOwn(), explorer=Perturb(mutations={"lr": uniform(0, 1)})),
         FIFOScheduler(),
         ASHAScheduler(time_attr="training_iteration", metric="score", mode="max", grace_period=2, max_t=8),
         MedianStoppingRule(time_attr="training_iteration", metric="score", mode="max", grace_period=2),
@@ -283,7 +285,7 @@ def test_a_replay_that_finds_no_end_of_differences_is_broken_off(told):
     assert 50 <= len(found.differences) <= 60
 
 
-class Chance:
+class Chance(Explorer[None]):
     """What the user's own code does is never run again."""
 
     def __init__(self):
@@ -297,8 +299,8 @@ class Chance:
     def change(self, config):
         return {**config, "lr": self.draw()}
 
-    def explore(self, config, draw):
-        return self.change(config)
+    def explore(self, state, population, copy, draw):
+        return Explored(self.change(copy.config))
 
 
 @pytest.mark.parametrize("how", ["custom_explore_fn", "explore", "perturb"])
@@ -306,8 +308,8 @@ def test_configs_that_the_users_code_made_are_taken_and_the_rest_is_decided_agai
     chance = Chance()
     scheduler = {
         "custom_explore_fn": lambda: pbt(custom_explore_fn=chance.change),
-        "explore": lambda: pbt(explore=chance),
-        "perturb": lambda: pbt(explore=Perturb(mutations={}, custom=chance.change)),
+        "explore": lambda: pbt(explorer=chance),
+        "perturb": lambda: pbt(explorer=Perturb(mutations={}, custom=chance.change)),
     }[how]()
     events = history(scheduler)
     calls = chance.calls
@@ -344,7 +346,7 @@ class MyPbt(PopulationBasedTraining):
     """An algorithm of the user's own."""
 
 
-@pytest.mark.parametrize("make", [lambda: pbt(exploit=KeepMine()), lambda: pbt(kind=MyPbt)])
+@pytest.mark.parametrize("make", [lambda: pbt(selector=KeepMine()), lambda: pbt(kind=MyPbt)])
 def test_what_is_wholly_the_users_is_wholly_taken(make):
     scheduler = make()
     events = history(scheduler)

@@ -71,6 +71,9 @@ def _completed(decision: Decision, population: PopulationView) -> Decision:
     source, config, course = decision.source, decision.config, decision.course
     if not isinstance(source, Load):
         return decision
+    if decision.iteration is None:
+        stands_at = population[decision.trial].iteration if decision.trial in population else 0
+        decision = replace(decision, iteration=stands_at)
     donor_course = population.course_of(source.checkpoint)
     if source.parts == "weights":
         return replace(decision, donor_course=donor_course)

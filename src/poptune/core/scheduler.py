@@ -5,14 +5,16 @@ Barriers, slots, pins, retries and restarts are the machine's business and are w
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 from msgspec import Struct, field
 
 from poptune.core.trial_spec import TrialSpec
 from poptune.course import Course, Curve
+from poptune.ours import is_ours
 from poptune.types import CheckpointId, Config, Mode, TrialId
 
 if TYPE_CHECKING:
@@ -163,7 +165,7 @@ class Ready(Struct, frozen=True, kw_only=True):
 
 
 class Needs(Struct, frozen=True, kw_only=True):
-    """What a scheduler reads from every result."""
+    """What a scheduler reads from every result, and what else must be known of it from outside."""
 
     time_attr: str = "training_iteration"
     metric: str | None = None
@@ -178,6 +180,17 @@ class Needs(Struct, frozen=True, kw_only=True):
     """Whether it is to be asked when a slot is free and nobody is in line for it."""
     spawns: bool = False
     """Whether there may be more trials than the experiment begins with."""
+    copies: bool = False
+    """Whether trials take over each other's states and configs, so that one alone is no population."""
+    population: int | None = None
+    """How many trials it trains, if only so many will do."""
+    hyperparameters: tuple[str, ...] = ()
+    """The dotted paths of those that it changes while trials train."""
+    replays: object = None
+    """The schedule that every trial is to follow, or the path of its file: it gets what is read there by
+    :meth:`Scheduler.with_schedule`."""
+    policy_logs: bool = False
+    """Whether ``pbt_global.txt`` and ``pbt_policy_*.txt`` are to tell of its decisions."""
 
 
 class PopulationView(Protocol):
@@ -194,6 +207,7 @@ class PopulationView(Protocol):
         ...
 
     def __getitem__(self, trial: TrialId, /) -> TrialView: ...
+    def __contains__(self, trial: object, /) -> bool: ...
 
     def config_of(self, checkpoint: CheckpointRef, /) -> Config:
         """Return what a checkpoint that is kept was trained with when it was saved."""
@@ -211,32 +225,119 @@ class PopulationView(Protocol):
 State = TypeVar("State")
 
 
+@runtime_checkable
 class Scheduler(Protocol[State]):
-    """An algorithm. It holds no state of its own: state is folded, so that a journal can bring it back."""
+    """An algorithm. It holds no state of its own: state is folded, so that a journal can bring it back.
+
+    Subclass it. What is abstract is the algorithm; the rest is for those who have more to say.
+    :class:`poptune.testing.schedulers.SchedulerConformance` tests what is expected of one.
+
+    Example:
+        >>> from dataclasses import dataclass, replace
+        >>> from typing import Self
+        >>> from poptune.core.scheduler import Decision, Needs, Plan, Run, Scheduler
+        >>> @dataclass(frozen=True)
+        ... class TrainAll(Scheduler[int]):
+        ...     metric: str | None = None
+        ...     mode: str | None = None
+        ...
+        ...     @property
+        ...     def needs(self) -> Needs:
+        ...         return Needs(metric=self.metric, mode=self.mode)
+        ...
+        ...     def for_metric(self, metric, mode) -> Self:
+        ...         return replace(self, metric=self.metric or metric, mode=self.mode or mode)
+        ...
+        ...     def init(self, trials) -> int:
+        ...         return 0
+        ...
+        ...     def fold(self, state, event, population) -> int:
+        ...         return state + 1
+        ...
+        ...     def decide(self, state, population, ready, random) -> Plan:
+        ...         return Plan(decisions=tuple(Decision(trial=one, next=Run()) for one in ready.trials))
+        ...
+        ...     def describe(self, state, population) -> str:
+        ...         return f"{state} things have happened"
+        >>> TrainAll().for_metric("loss", "min").needs.metric
+        'loss'
+    """
 
     @property
+    @abstractmethod
     def needs(self) -> Needs:
-        """What the machine must read from results for this scheduler."""
+        """What must be known of this scheduler: always the same."""
         ...
 
+    @abstractmethod
     def for_metric(self, metric: str | None, mode: Mode | None) -> Self:
-        """Return this scheduler with the metric and mode that the ``TuneConfig`` names."""
+        """Return this scheduler with the metric and mode that the ``TuneConfig`` names.
+
+        Raises:
+            ConfigurationError: It has others already.
+        """
         ...
 
+    @abstractmethod
     def init(self, trials: Sequence[TrialSpec]) -> State:
         """Return the state before anything happened."""
         ...
 
+    @abstractmethod
     def fold(
         self, state: State, event: Reported | Planned | Restarted | Left, population: PopulationView
     ) -> State:
         """Return the state after one more record; ``state`` may be changed in place."""
         ...
 
+    @abstractmethod
     def decide(self, state: State, population: PopulationView, ready: Ready, random: Random) -> Plan:
-        """Answer every ready trial, each once."""
+        """Answer every ready trial, each once. Changes nothing: only what is recorded is folded."""
         ...
 
+    @abstractmethod
     def describe(self, state: State, population: PopulationView) -> str:
         """Return one line on where the algorithm stands, for the live view."""
         ...
+
+    def for_space(self, param_space: Mapping[str, Any]) -> Self:
+        """Return this scheduler brought together with the ``param_space``.
+
+        Raises:
+            ConfigurationError: They do not go together.
+        """
+        return self
+
+    def with_schedule(self, schedule: Any) -> Self:
+        """Return this scheduler with the :class:`Schedule` that its ``needs.replays`` stands for."""
+        return self
+
+    def doubts(self, ends: Mapping[str, float], *, time_budget_s: float | None = None) -> Sequence[str]:
+        """Return a warning for each choice of the user's that does not do what is hoped for.
+
+        Args:
+            ends: The values of metrics at which a trial, or all, end.
+            time_budget_s: After how many seconds everything ends.
+        """
+        return ()
+
+    def too_short(self, longest: float) -> str:
+        """Return what is said of an experiment in which no trial came to a milestone; nothing by default.
+
+        Args:
+            longest: The value of the time attribute that the longest trial came to.
+        """
+        return ""
+
+    def without_user_code(self, plan: Plan, ready: Ready) -> Self | None:
+        """Return who can be asked once more for a plan that is journaled, without running the user's code.
+
+        Args:
+            plan: What was decided.
+            ready: What was asked.
+
+        Returns:
+            This scheduler, if it runs none; one that takes the configs which such code has made from the
+            plan; or ``None``, as by default for one that is the user's own, if all must be believed.
+        """
+        return self if is_ours(self) else None

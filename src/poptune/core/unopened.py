@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from poptune.errors import ConfigurationError
+from poptune.search_space import Choice, GridSearch, Ordinal
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _AN_OBJECT = re.compile(
@@ -51,3 +56,31 @@ def without_addresses(text: str) -> str:
 def is_of_an_object(text: str) -> bool:
     """Whether a text is what a function, a class or an object without a text of its own prints as."""
     return _AN_OBJECT.fullmatch(text) is not None
+
+
+def options_of(given: Any) -> Sequence[Any] | None:
+    """Return all that a place in a space may become, if that is a matter of so many values."""
+    if isinstance(given, Choice):
+        return given.categories
+    return given.values if isinstance(given, GridSearch | Ordinal) else None
+
+
+def refuse_unopened(what: str, value: Any) -> None:
+    """Raise ``ConfigurationError`` if a value, or one in it, only stands for an object."""
+    for path, found in _unopened(value, what):
+        raise ConfigurationError(
+            f"{what} must hold the values themselves, but {path} only stands for {found}, as results do that "
+            "are read without the code of their experiment: put the value in its place"
+        )
+
+
+def _unopened(value: Any, path: str) -> Iterator[tuple[str, UnopenedObject]]:
+    if isinstance(value, UnopenedObject):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _unopened(inner, f"{path}[{key!r}]")
+    else:
+        options = value if isinstance(value, list | tuple) else options_of(value)
+        for place, inner in enumerate(options or ()):
+            yield from _unopened(inner, f"{path}[{place}]")

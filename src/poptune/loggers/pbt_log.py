@@ -72,7 +72,7 @@ def perturbation_line(decision: Decision, population: Population) -> str:
             population[decision.donor or decision.trial].spec.tag,
             decision.iteration,
             decision.source.checkpoint.iteration,
-            decision.donor_config,
+            decision.donor_config or decision.config,
             decision.config,
             *_moving(decision, population),
         ],

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from poptune.arguments import check_mode, reject_unknown_keywords
 from poptune.core.events import Left, Planned, Reported, Restarted
 from poptune.core.population import TrialView
-from poptune.core.scheduler import Decision, End, Needs, Plan, PopulationView, Random, Ready, Run
+from poptune.core.scheduler import Decision, End, Needs, Plan, PopulationView, Random, Ready, Run, Scheduler
 from poptune.core.trial_spec import TrialSpec
 from poptune.errors import ConfigurationError
 from poptune.schedulers.metric import required, with_metric
@@ -30,7 +31,7 @@ class Rungs:
 
 @reject_unknown_keywords
 @dataclass(frozen=True)
-class AsyncHyperBandScheduler:
+class AsyncHyperBandScheduler(Scheduler[Rungs]):
     """Stop a trial at a rung if its score is below those that the best 1/``reduction_factor`` had there.
 
     Rungs stand at ``grace_period * reduction_factor**k`` below ``max_t``. Nobody waits: a trial is compared
@@ -84,7 +85,7 @@ class AsyncHyperBandScheduler:
     def needs(self) -> Needs:
         return Needs(time_attr=self.time_attr, metric=self.metric, mode=self.mode, require_attrs=True)
 
-    def for_metric(self, metric: str | None, mode: Mode | None) -> AsyncHyperBandScheduler:
+    def for_metric(self, metric: str | None, mode: Mode | None) -> Self:
         return required(with_metric(self, metric, mode))
 
     def rungs(self, bracket: int) -> list[float]:

@@ -1,32 +1,25 @@
-"""Explore: how a copied config is changed."""
+"""Explore: the config of a copy, changed at random."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Self
 
 from poptune.copies import copied
+from poptune.core.scheduler import PopulationView
 from poptune.equality import index_of
 from poptune.errors import ConfigurationError
+from poptune.schedulers.explorer import Copy, Draw, Explored, Explorer
+from poptune.schedulers.mutations import hold_user_code
+from poptune.schedulers.placing import placed
 from poptune.search_space import Domain, Float, Integer, Normal, Numeric, Ordinal, resolve
 from poptune.search_space.values import without_numpy_scalars
 from poptune.types import Config
 
 if TYPE_CHECKING:
     import numpy as np
-
-Draw = Callable[[str], "np.random.Generator"]
-"""``draw(path)``: the generator for the hyperparameter at a dotted path."""
-
-
-class Explore(Protocol):
-    """Changes a config."""
-
-    def explore(self, config: Config, draw: Draw) -> Config:
-        """Return a changed copy; ``config`` itself stays as it is."""
-        ...
 
 
 def sample(mutation: Any, rng: np.random.Generator, *, where: str) -> Any:
@@ -74,7 +67,7 @@ def fill_missing(config: Config, mutations: Mapping[str, Any], draw: Draw, path:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Perturb:
+class Perturb(Explorer[None]):
     """Each mutated hyperparameter, independently of the others, is resampled or moved a little.
 
     - From an ordered list: with ``resample_probability``, or if the value is not in the list, a uniform
@@ -97,7 +90,22 @@ class Perturb:
     respect_bounds: bool = True
     custom: Callable[[Config], Config] | None = None
 
-    def explore(self, config: Config, draw: Draw) -> Config:
+    @property
+    def hyperparameters(self) -> Mapping[str, Any]:
+        return self.mutations
+
+    @property
+    def runs_user_code(self) -> bool:
+        return self.custom is not None or hold_user_code(self.mutations)
+
+    def for_space(self, param_space: Mapping[str, Any]) -> Self:
+        return replace(self, mutations=placed(self.mutations, param_space))
+
+    def explore(self, state: None, population: PopulationView, copy: Copy, draw: Draw) -> Explored:
+        return Explored(self.perturbed(copy.config, draw))
+
+    def perturbed(self, config: Config, draw: Draw) -> Config:
+        """Return a changed copy of a config, which itself stays as it is."""
         explored = self._each(_copy(config), self.mutations, draw, "")
         if self.custom is None:
             return explored

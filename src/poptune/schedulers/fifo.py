@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from poptune.arguments import check_mode
 from poptune.core.events import Left, Planned, Reported, Restarted
-from poptune.core.scheduler import Decision, Needs, Plan, PopulationView, Random, Ready, Run
+from poptune.core.scheduler import Decision, Needs, Plan, PopulationView, Random, Ready, Run, Scheduler
 from poptune.core.trial_spec import TrialSpec
 from poptune.schedulers.metric import with_metric
 from poptune.types import Mode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FIFOScheduler:
+class FIFOScheduler(Scheduler[None]):
     """Train every trial to its end: random search, grid search, or the baseline beside PBT.
 
     Example:
@@ -33,7 +34,7 @@ class FIFOScheduler:
     def needs(self) -> Needs:
         return Needs(metric=self.metric, mode=self.mode)
 
-    def for_metric(self, metric: str | None, mode: Mode | None) -> FIFOScheduler:
+    def for_metric(self, metric: str | None, mode: Mode | None) -> Self:
         return with_metric(self, metric, mode)
 
     def init(self, trials: Sequence[TrialSpec]) -> None:

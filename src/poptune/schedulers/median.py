@@ -9,10 +9,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, median
+from typing import Self
 
 from poptune.arguments import check_mode, reject_unknown_keywords
 from poptune.core.events import Left, Planned, Reported, Restarted
-from poptune.core.scheduler import Decision, End, Needs, Plan, PopulationView, Random, Ready, Run
+from poptune.core.scheduler import Decision, End, Needs, Plan, PopulationView, Random, Ready, Run, Scheduler
 from poptune.core.trial_spec import TrialSpec
 from poptune.errors import ConfigurationError
 from poptune.schedulers.metric import required, with_metric
@@ -34,12 +35,19 @@ class Curves:
         if not points or points[-1][0] < age:
             return None
         scores = [score for at, score in points if since <= at <= age]
-        return fmean(scores) if scores else None
+        return _mean(scores) if scores else None
+
+
+def _mean(scores: list[float]) -> float:
+    try:
+        return fmean(scores)
+    except OverflowError:  # of the sum, which none of them alone is too large for
+        return sum(score / len(scores) for score in scores)
 
 
 @reject_unknown_keywords
 @dataclass(frozen=True)
-class MedianStoppingRule:
+class MedianStoppingRule(Scheduler[Curves]):
     """Stop a trial whose best score so far is below the median of the others' running means at its age.
 
     Args:
@@ -80,7 +88,7 @@ class MedianStoppingRule:
     def needs(self) -> Needs:
         return Needs(time_attr=self.time_attr, metric=self.metric, mode=self.mode, require_attrs=True)
 
-    def for_metric(self, metric: str | None, mode: Mode | None) -> MedianStoppingRule:
+    def for_metric(self, metric: str | None, mode: Mode | None) -> Self:
         return required(with_metric(self, metric, mode))
 
     def init(self, trials: Sequence[TrialSpec]) -> Curves:

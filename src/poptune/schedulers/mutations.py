@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from poptune.copies import copied
 from poptune.errors import ConfigurationError
+from poptune.ours import is_ours
+from poptune.schedulers.placing import leaves
 from poptune.search_space import Domain, GridSearch, SampleFrom
 
 _ALLOWED = (
@@ -43,6 +45,42 @@ def owned(mutations: Mapping[str, Any]) -> dict[str, Any]:
         else mutation
         for key, mutation in mutations.items()
     }
+
+
+def paths(mutations: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the dotted paths of what is mutated."""
+    return tuple(".".join(keys) for keys, _ in leaves(mutations))
+
+
+def hold_user_code(mutations: Mapping[str, Any]) -> bool:
+    """Whether to draw from these mutations may run functions of the user's."""
+    return any(
+        hold_user_code(mutation)
+        if isinstance(mutation, Mapping)
+        else not (isinstance(mutation, list | tuple) or (isinstance(mutation, Domain) and is_ours(mutation)))
+        for mutation in mutations.values()
+    )
+
+
+def doubtful_pairs(mutations: Mapping[str, Any]) -> Iterator[str]:
+    """Return a warning for each mutation that is two numbers, where the range between may be meant."""
+    for keys, mutation in leaves(mutations):
+        if isinstance(mutation, tuple) and len(mutation) == 2 and all(map(_is_number, mutation)):
+            low, high = mutation
+            between = f"tune.uniform({low!r}, {high!r})"
+            if low > 0 and high > 0:
+                between += f" or tune.loguniform({low!r}, {high!r})"
+            if all(isinstance(end, int) for end in mutation):
+                between = f"tune.randint({low!r}, {high + 1!r})"
+            yield (
+                f"The mutation of {'.'.join(keys)!r} is the tuple {mutation!r}, which means these two values "
+                f"and nothing between: write {between} for what is between, or the list {list(mutation)!r} "
+                "for the two values"
+            )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _check_one(mutation: Any, where: str) -> None:

@@ -5,68 +5,72 @@ Source: Jaderberg et al. 2017, "Population Based Training of Neural Networks", a
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
-from typing import Any
-
-from msgspec.structs import replace
+from typing import Any, Self
 
 from poptune.arguments import check_mode, reject_unknown_keywords
-from poptune.copies import copied
 from poptune.core.events import Left, Planned, Reported, Restarted
 from poptune.core.population import TrialView
 from poptune.core.scheduler import (
     Decision,
-    End,
-    Load,
     Needs,
     Plan,
     PopulationView,
     Random,
     Ready,
     Run,
+    Scheduler,
 )
 from poptune.core.trial_spec import TrialSpec
+from poptune.core.unopened import refuse_unopened
 from poptune.errors import ConfigurationError
-from poptune.schedulers.exploit import Exploit, Truncation
-from poptune.schedulers.explore import Explore, Perturb, fill_missing
+from poptune.ours import is_ours
+from poptune.schedulers.copying import Copying
+from poptune.schedulers.exploit import Truncation
+from poptune.schedulers.explore import Perturb, fill_missing
+from poptune.schedulers.explorer import Explorer
+from poptune.schedulers.journaled import Journaled
 from poptune.schedulers.metric import changed, required, with_metric
-from poptune.schedulers.mutations import check_mutations, owned
+from poptune.schedulers.milestones import Milestones
+from poptune.schedulers.mutations import check_mutations, doubtful_pairs, hold_user_code, owned, paths
 from poptune.schedulers.placing import placed
-from poptune.schedulers.ranking import Ranking
+from poptune.schedulers.selector import Selector
 from poptune.search_space.values import without_numpy_scalars
-from poptune.types import Config, Mode, TrialId
+from poptune.types import Config, Mode
 
 _BARRIER = "perturbation"
 
-NO_CHECKPOINT = (
-    "A trial should have copied a better one, but that one has saved no checkpoint, so it goes on as it is. "
-    "Population Based Training needs checkpoints: pass one to each `report(metrics, checkpoint=...)`, at "
-    "least once every perturbation_interval."
-)
+_PARTS_OF_BEFORE = {"exploit": "selector", "explore": "explorer"}
+
 NOBODY_TO_COPY = (
     "No trial can be copied, because every trial's last {metric!r} is NaN or infinite, so nobody is "
     "perturbed until one reports a finite score. Train with other hyperparameters, such as a lower "
     "learning rate, or mend how the metric is computed."
 )
-STALE_CHECKPOINT = (
-    "A trial copies a checkpoint that is older than the last milestone of the trial that saved it. Save one "
-    "at every perturbation_interval (or make the interval a multiple of yours), so that the newest state is "
-    "copied."
-)
+
+
+@dataclass(slots=True)
+class Parts:
+    """The states of the two parts."""
+
+    selector: Any
+    explorer: Any
 
 
 @reject_unknown_keywords
 @dataclass(frozen=True)
-class PopulationBasedTraining:
+class PopulationBasedTraining(Scheduler[Parts]):
     """Weak trials copy strong ones and change their hyperparameters, all along the training.
 
     At each of its milestones a trial is ranked among the population by its last score. One in the lowest
     part takes over the checkpoint and the config of a random one in the highest part (exploit), and its
     hyperparameters are then changed a little (explore).
+
+    This class only keeps the milestones. Who copies whom is for a :class:`Selector` to say, and how a config
+    changes for an :class:`Explorer`; the arguments make the two that the paper describes.
 
     Args:
         time_attr: The metric that measures progress; must not fall while a trial trains.
@@ -87,8 +91,8 @@ class PopulationBasedTraining:
         log_config: Whether ``pbt_global.txt`` and ``pbt_policy_*.txt`` are written.
         require_attrs: Whether a result without the metric or ``time_attr`` is an error of its trial.
         synch: Whether all live trials meet before any is perturbed. Reproducible, but trials wait.
-        exploit: Who copies whom; the default is ``Truncation(quantile_fraction=quantile_fraction)``.
-        explore: How a config is changed; the default is :class:`Perturb` with the arguments above.
+        selector: Who copies whom; the default is ``Truncation(quantile_fraction=quantile_fraction)``.
+        explorer: How a config is changed; the default is :class:`Perturb` with the arguments above.
         respect_bounds: Whether moved values are put back into their domain.
 
     Raises:
@@ -126,31 +130,36 @@ class PopulationBasedTraining:
     require_attrs: bool = True
     synch: bool = False
     _: KW_ONLY
-    exploit: Exploit | None = None
-    explore: Explore | None = None
+    selector: Selector[Any] | None = None
+    explorer: Explorer[Any] | None = None
     respect_bounds: bool = True
 
     def __post_init__(self) -> None:
         check_mode(self.mode)
         _check_ranges(self)
-        if not (self.hyperparam_mutations or self.custom_explore_fn or self.explore):
+        if not (self.hyperparam_mutations or self.custom_explore_fn or self.explorer):
             raise ConfigurationError(
                 "PopulationBasedTraining needs something to explore, got neither hyperparam_mutations nor "
                 "custom_explore_fn: write, for example, "
                 'hyperparam_mutations={"lr": tune.loguniform(1e-4, 1)}'
             )
+        _check_parts(self)
         check_mutations(self.hyperparam_mutations or {})
         if self.hyperparam_mutations is not None:
             object.__setattr__(self, "hyperparam_mutations", owned(self.hyperparam_mutations))
-        self._exploit  # noqa: B018 - checks its fraction
+        self._selector  # noqa: B018 - checks its fraction
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what was pickled, in experiments of before by the names that the parts had then."""
+        self.__dict__.update({_PARTS_OF_BEFORE.get(name, name): value for name, value in state.items()})
 
     @cached_property
-    def _exploit(self) -> Exploit:
-        return self.exploit or Truncation(quantile_fraction=self.quantile_fraction)
+    def _selector(self) -> Selector[Any]:
+        return self.selector or Truncation(quantile_fraction=self.quantile_fraction)
 
     @cached_property
-    def _explore(self) -> Explore:
-        return self.explore or Perturb(
+    def _explorer(self) -> Explorer[Any]:
+        return self.explorer or Perturb(
             mutations=self.hyperparam_mutations or {},
             resample_probability=self.resample_probability,
             factors=self.perturbation_factors,
@@ -158,8 +167,15 @@ class PopulationBasedTraining:
             custom=self.custom_explore_fn,
         )
 
+    @cached_property
+    def _milestones(self) -> Milestones:
+        return Milestones(
+            time_attr=self.time_attr, interval=self.perturbation_interval, burn_in=self.burn_in_period
+        )
+
     @property
     def needs(self) -> Needs:
+        mutated = (*paths(self.hyperparam_mutations or {}), *paths(self._explorer.hyperparameters))
         return Needs(
             time_attr=self.time_attr,
             metric=self.metric,
@@ -167,59 +183,76 @@ class PopulationBasedTraining:
             require_attrs=self.require_attrs,
             checkpoints=True,
             rebirths=True,
+            copies=True,
+            hyperparameters=tuple(dict.fromkeys(mutated)),
+            policy_logs=self.log_config,
         )
 
-    def for_metric(self, metric: str | None, mode: Mode | None) -> PopulationBasedTraining:
+    def for_metric(self, metric: str | None, mode: Mode | None) -> Self:
         return required(with_metric(self, metric, mode))
 
-    def for_space(self, param_space: Mapping[str, Any]) -> PopulationBasedTraining:
+    def for_space(self, param_space: Mapping[str, Any]) -> Self:
         """Return this scheduler with each mutation where the space has its hyperparameter.
 
         Raises:
-            ConfigurationError: A mutated key is likely to be misspelled, or is there twice.
+            ConfigurationError: A mutated key is likely to be misspelled, or is there twice; or a mutation
+                only stands for the value that it should be.
         """
+        refuse_unopened("hyperparam_mutations", self.hyperparam_mutations)
         changes: dict[str, Any] = {}
         if self.hyperparam_mutations:
             changes["hyperparam_mutations"] = placed(self.hyperparam_mutations, param_space)
-        if isinstance(self.explore, Perturb):
-            perturb = placed(self.explore.mutations, param_space)
-            changes["explore"] = dataclasses.replace(self.explore, mutations=perturb)
+        if self.explorer is not None:
+            changes["explorer"] = self.explorer.for_space(param_space)
         return changed(self, **changes)
 
-    def init(self, trials: Sequence[TrialSpec]) -> Ranking:
-        return Ranking()
+    def doubts(self, ends: Mapping[str, float], *, time_budget_s: float | None = None) -> Sequence[str]:
+        mutations = (self.hyperparam_mutations or {}, self._explorer.hyperparameters)
+        pairs = dict.fromkeys(doubt for mutated in mutations for doubt in doubtful_pairs(mutated))
+        return [*pairs, *self._milestones.doubts(ends, time_budget_s)]
+
+    def too_short(self, longest: float) -> str:
+        return self._milestones.too_short(longest)
+
+    def without_user_code(self, plan: Plan, ready: Ready) -> Self | None:
+        if not (is_ours(self) and is_ours(self._selector)):
+            return None
+        if ready.cause == "start":
+            return None if hold_user_code(self.hyperparam_mutations or {}) else self
+        if is_ours(self._explorer) and not self._explorer.runs_user_code:
+            return self
+        return changed(self, explorer=Journaled.of(plan), custom_explore_fn=None)
+
+    def init(self, trials: Sequence[TrialSpec]) -> Parts:
+        return Parts(self._selector.init(trials), self._explorer.init(trials))
 
     def fold(
-        self,
-        state: Ranking,
-        event: Reported | Planned | Restarted | Left,
-        population: PopulationView,
-    ) -> Ranking:
-        if not isinstance(event, Planned):  # a plan changes nobody's last score
-            state.update(population[event.trial])
+        self, state: Parts, event: Reported | Planned | Restarted | Left, population: PopulationView
+    ) -> Parts:
+        state.selector = self._selector.fold(state.selector, event, population)
+        state.explorer = self._explorer.fold(state.explorer, event, population)
         return state
 
-    def decide(self, state: Ranking, population: PopulationView, ready: Ready, random: Random) -> Plan:
+    def decide(self, state: Parts, population: PopulationView, ready: Ready, random: Random) -> Plan:
         if ready.cause == "start":
             decisions = tuple(self._begin(population[trial], random) for trial in ready.trials)
             return Plan(decisions=decisions)
-        if ready.cause == "exhausted":
-            return Plan(
-                decisions=tuple(self._revive(population[t], state, population, random) for t in ready.trials)
-            )
-        answers = [self._judge(trial, state, population, random) for trial in ready.trials]
-        warnings = dict.fromkeys(warning for _, warning in answers if warning)
-        if self._has_no_donor(state, population):
-            warnings[NOBODY_TO_COPY.format(metric=self.metric)] = None
-        return Plan(decisions=tuple(decision for decision, _ in answers), warnings=tuple(warnings))
+        selection = self._selector.select(state.selector, population, ready, random)
+        copying = Copying(
+            milestones=self._milestones,
+            run=self._run,
+            explorer=self._explorer,
+            state=state.explorer,
+            population=population,
+            random=random,
+        )
+        decisions = tuple(copying.decisions(selection.choices, are_exhausted=ready.cause == "exhausted"))
+        if selection.nobody:
+            copying.warnings.append(NOBODY_TO_COPY.format(metric=self.metric))
+        warnings = tuple(dict.fromkeys(copying.warnings))
+        return Plan(decisions=decisions, warnings=warnings, pin=selection.pin, unpin=selection.unpin)
 
-    def _has_no_donor(self, ranking: Ranking, population: PopulationView) -> bool:
-        """Whether all who still train have a score, several of them, and none is finite."""
-        if len(ranking) < 2 or ranking.first_finite < len(ranking):
-            return False
-        return all(trial.last_score is not None for trial in population.trials if trial.status.is_live)
-
-    def describe(self, state: Ranking, population: PopulationView) -> str:
+    def describe(self, state: Parts, population: PopulationView) -> str:
         exploits = sum(trial.exploits for trial in population.trials)
         way = "synchronous" if self.synch else "asynchronous"
         return (
@@ -228,8 +261,7 @@ class PopulationBasedTraining:
         )
 
     def _run(self, age: float) -> Run:
-        until = max(self.burn_in_period, age + self.perturbation_interval)
-        return Run(until=until, barrier=_BARRIER if self.synch else None)
+        return Run(until=self._milestones.after(age), barrier=_BARRIER if self.synch else None)
 
     def _begin(self, trial: TrialView, random: Random) -> Decision:
         config = fill_missing(
@@ -241,80 +273,15 @@ class PopulationBasedTraining:
             trial=trial.id, next=self._run(0.0), config=without_numpy_scalars(config), reason="start"
         )
 
-    def _judge(
-        self, trial_id: TrialId, ranking: Ranking, population: PopulationView, random: Random
-    ) -> tuple[Decision, str]:
-        """Return what a trial at its milestone does, and a warning for the user, if any."""
-        trial = population[trial_id]
-        donor_id = self._exploit.donor(trial_id, ranking, lambda: random("donor", trial_id))
-        if donor_id is None:
-            return self._go_on(trial, "not among the lowest"), ""
-        donor = population[donor_id]
-        if donor.checkpoint is None:
-            late = self._missed_a_save(donor, saved_at=0.0)
-            reason = f"donor {donor.id} has no checkpoint"
-            return self._go_on(trial, reason), NO_CHECKPOINT if late else ""
-        stale = self._missed_a_save(donor, saved_at=donor.checkpoint.age)
-        return self._copy(trial, donor, random), STALE_CHECKPOINT if stale else ""
 
-    def _revive(
-        self, trial: TrialView, ranking: Ranking, population: PopulationView, random: Random
-    ) -> Decision:
-        """A trial that has failed too often begins anew as a copy of one of the highest, or ends."""
-        donor = self._draw_ancestor(trial, ranking, population, random)
-        if donor is None:
-            return Decision(trial=trial.id, next=End(), reason="failed, and there is nobody to copy")
-        reason = f"failed too often; reborn as a copy of {donor.id}"
-        return replace(self._copy(trial, donor, random), reason=reason, forgives=True)
-
-    def _draw_ancestor(
-        self, trial: TrialView, ranking: Ranking, population: PopulationView, random: Random
-    ) -> TrialView | None:
-        """Draw one of the highest; if it cannot be copied, take the highest that can."""
-        highest = max(1, Truncation(quantile_fraction=self.quantile_fraction).size(len(ranking)))
-        lowest = max(len(ranking) - highest, ranking.first_finite)
-        if lowest >= len(ranking):
-            return None
-        drawn = lowest + int(random("donor", trial.id).integers(len(ranking) - lowest))
-        for place in (drawn, *range(len(ranking) - 1, ranking.first_finite - 1, -1)):
-            donor = population[ranking.at(place)]
-            if donor.id != trial.id and donor.checkpoint is not None:
-                return donor
-        return None
-
-    def _missed_a_save(self, trial: TrialView, *, saved_at: float) -> bool:
-        """Whether a trial has checked in since it saved last, and so should have saved again."""
-        until = trial.run.until or 0.0
-        if trial.age >= until:
-            return saved_at < until
-        # Reckoned as at the decision, so that rounding cannot tell two equal milestones apart.
-        return (self._run(saved_at).until or 0.0) < until
-
-    def _go_on(self, trial: TrialView, reason: str) -> Decision:
-        return Decision(
-            trial=trial.id, next=self._run(trial.age), reason=reason, seen={"own": trial.last_score}
-        )
-
-    def _copy(self, trial: TrialView, donor: TrialView, random: Random) -> Decision:
-        assert donor.checkpoint is not None
-        theirs = donor.config if isinstance(self._explore, Perturb) else copied(donor.config)
-        config = self._explore.explore(theirs, lambda path: random(f"explore:{path}", trial.id))
-        own = donor.id == trial.id
-        return Decision(
-            trial=trial.id,
-            next=self._run(donor.checkpoint.age),
-            source=Load(donor.checkpoint),
-            config=without_numpy_scalars(config),
-            reason="explores" if own else f"among the lowest; copies {donor.id}",
-            seen={
-                "own": trial.last_score,
-                "donor": donor.last_score,
-                "checkpoint": donor.checkpoint.score,
-            },
-            iteration=trial.iteration,
-            donor=None if own else donor.id,
-            donor_config=donor.config,
-        )
+def _check_parts(scheduler: PopulationBasedTraining) -> None:
+    """Raise for a part that is none."""
+    for name, kind in (("selector", Selector), ("explorer", Explorer)):
+        part = getattr(scheduler, name)
+        if isinstance(part, type) or not (part is None or isinstance(part, kind)):
+            raise ConfigurationError(
+                f"{name} must be an object of a subclass of poptune.schedulers.{kind.__name__}, got {part!r}"
+            )
 
 
 def _check_ranges(scheduler: PopulationBasedTraining) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from poptune.core.population import TrialView
 from poptune.schedulers.sorted_keys import SortedKeys
@@ -65,3 +66,11 @@ class Ranking:
     def first_finite(self) -> int:
         """The position of the lowest finite score: how many are not finite."""
         return self._keys.position((True, -math.inf, -1))
+
+
+def ranked(trials: Iterable[TrialView]) -> Ranking:
+    """Return the ranking of these trials; for who asks so seldom that it need not be kept."""
+    ranking = Ranking()
+    for trial in trials:
+        ranking.update(trial)
+    return ranking

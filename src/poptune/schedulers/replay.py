@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 from poptune.arguments import reject_unknown_keywords
 from poptune.core.events import Left, Planned, Reported, Restarted
@@ -22,6 +22,7 @@ from poptune.core.scheduler import (
     Random,
     Ready,
     Run,
+    Scheduler,
 )
 from poptune.core.trial_spec import TrialSpec
 from poptune.errors import ConfigurationError
@@ -43,7 +44,7 @@ class PathLike(Protocol):
 
 @reject_unknown_keywords
 @dataclass(frozen=True)
-class PopulationBasedTrainingReplay:
+class PopulationBasedTrainingReplay(Scheduler[None]):
     """Train one trial from scratch with the hyperparameter schedule of a trial that PBT trained.
 
     Only the config is replayed, not the copying of other trials' weights, so the end result differs. The
@@ -87,15 +88,17 @@ class PopulationBasedTrainingReplay:
             )
         return self.policy_file
 
-    def with_schedule(self, schedule: Schedule) -> PopulationBasedTrainingReplay:
+    def with_schedule(self, schedule: Schedule) -> Self:
         """Return a replay of the schedule that was read from the policy file."""
         return replace(self, policy_file=schedule)
 
     @property
     def needs(self) -> Needs:
-        return Needs(metric=self.metric, mode=self.mode, checkpoints=True)
+        return Needs(
+            metric=self.metric, mode=self.mode, checkpoints=True, population=1, replays=self.policy_file
+        )
 
-    def for_metric(self, metric: str | None, mode: Mode | None) -> PopulationBasedTrainingReplay:
+    def for_metric(self, metric: str | None, mode: Mode | None) -> Self:
         return with_metric(self, metric, mode)
 
     def init(self, trials: Sequence[TrialSpec]) -> None:

@@ -85,10 +85,11 @@ class TuneConfig:
         scheduler: object = self.scheduler
         if scheduler is None:
             object.__setattr__(self, "scheduler", FIFOScheduler())
-        if isinstance(scheduler, str | type):
+        if isinstance(scheduler, type) or not isinstance(scheduler, Scheduler | None):
             raise ConfigurationError(
-                f"scheduler must be a scheduler object, got {self.scheduler!r}: write, for example, "
-                "PopulationBasedTraining(...)"
+                f"scheduler must be a scheduler object, got {scheduler!r}: write, for example, "
+                "PopulationBasedTraining(...); one of your own is a subclass of "
+                "poptune.core.scheduler.Scheduler"
             )
         if self.time_budget_s is not None:
             check_seconds("time_budget_s", self.time_budget_s)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
-from typing import Any
+from typing import Any, cast
 
 from poptune.arguments import nearest
 from poptune.callbacks import needs_lockstep
@@ -20,22 +20,21 @@ from poptune.core.retries import Retries
 from poptune.core.schedule import Schedule
 from poptune.core.scheduler import Scheduler
 from poptune.core.settings import Settings
+from poptune.core.unopened import refuse_unopened
 from poptune.errors import ConfigurationError, StorageError
 from poptune.executors import Executor, InlineExecutor, ProcessExecutor, RayExecutor
 from poptune.executors.shipping import ship, ship_config
 from poptune.notices import warn
 from poptune.runtime.protocol import Terms
 from poptune.runtime.trainable import Prepared, Trainable, bundles_of, check_resources
-from poptune.schedulers import PopulationBasedTraining, PopulationBasedTrainingReplay
-from poptune.schedulers.placing import leaves
 from poptune.search_space import Resolved, entries, validate, variants
 from poptune.stoppers import StopRules, stop_rules, thresholds
 from poptune.storage import local_path, remote_url
 from poptune.storage.remote import check_installed, read_url
 from poptune.tuner.configs import RunConfig, TuneConfig
-from poptune.tuner.doubts import doubts, misspelt_hooks, unread
+from poptune.tuner.doubts import misspelt_hooks, unread
 from poptune.tuner.naming import named
-from poptune.tuner.opening import opened, refuse_unopened
+from poptune.tuner.opening import opened
 from poptune.tuner.storing import check_storable
 
 _EXECUTORS: dict[str, Callable[[], Executor]] = {
@@ -137,13 +136,13 @@ class Definition:
 
     def _warn_of_doubtful_choices(self, population: int) -> None:
         scheduler = self.tune.scheduler
-        is_replay = isinstance(scheduler, PopulationBasedTrainingReplay)
-        if is_replay and population != 1:
+        wanted = scheduler.needs.population
+        if wanted is not None and population != wanted:
             raise ConfigurationError(
-                f"A replay trains exactly one trial, got {population}: set TuneConfig(num_samples=1), "
-                "without a grid_search in the param_space"
+                f"{type(scheduler).__name__} trains a population of exactly {wanted}, got {population}: set "
+                f"TuneConfig(num_samples={wanted}), without a grid_search in the param_space"
             )
-        if population == 1 and scheduler.needs.checkpoints and not is_replay:
+        if population == 1 and scheduler.needs.copies:
             warn(
                 "The population has a single trial, so there is nobody to copy: "
                 "set TuneConfig(num_samples=...) to 4 or more"
@@ -153,7 +152,7 @@ class Definition:
             ends[key] = min(value, ends.get(key, value))
         budgets = [budget for budget in (self.tune.time_budget_s, self.stop_rules.timeout_s) if budget]
         for doubt in (
-            *doubts(scheduler, ends, time_budget_s=min(budgets, default=None)),
+            *scheduler.doubts(ends, time_budget_s=min(budgets, default=None)),
             *(unread(scheduler, self.prepared) if self.prepared else ()),
             *misspelt_hooks(self.run.callbacks),
         ):
@@ -261,30 +260,24 @@ class Definition:
         )
 
     def _hyperparameters(self) -> tuple[str, ...]:
-        scheduler = self.tune.scheduler
-        if not isinstance(scheduler, PopulationBasedTraining):
+        needs = self.tune.scheduler.needs
+        if not needs.copies:
             return ()
-        mutated = (".".join(keys) for keys, _ in leaves(scheduler.hyperparam_mutations or {}))
-        return tuple({**dict.fromkeys(entries(self.param_space)), **dict.fromkeys(mutated)})
+        return tuple(dict.fromkeys((*entries(self.param_space), *needs.hyperparameters)))
 
 
 def _fitted(scheduler: Scheduler[Any], param_space: Mapping[str, Any]) -> Scheduler[Any]:
-    """Return the scheduler with its mutations or its policy brought together with the space."""
-    if isinstance(scheduler, PopulationBasedTraining):
-        refuse_unopened("hyperparam_mutations", scheduler.hyperparam_mutations)
-        return scheduler.for_space(param_space)
-    if isinstance(scheduler, PopulationBasedTrainingReplay):
-        return _with_policy(scheduler, param_space)
-    return scheduler
+    """Return the scheduler brought together with the space, and with the schedule that it replays, if any."""
+    fitted = scheduler.for_space(param_space)
+    if fitted.needs.replays is None:
+        return fitted
+    return fitted.with_schedule(_schedule(fitted.needs.replays, param_space))
 
 
-def _with_policy(
-    scheduler: PopulationBasedTrainingReplay, param_space: Mapping[str, Any]
-) -> PopulationBasedTrainingReplay:
-    """Read the policy file of a replay."""
-    policy = scheduler.policy_file
+def _schedule(policy: object, param_space: Mapping[str, Any]) -> Schedule:
+    """Return the schedule that is to be replayed, with the values that it only names."""
     written = not isinstance(policy, Schedule)
-    schedule = policy if isinstance(policy, Schedule) else _read_policy(policy)
+    schedule = policy if isinstance(policy, Schedule) else _read_policy(cast("str | PathLike[str]", policy))
     replayed = set(schedule(1))
     if not set(param_space) <= replayed:
         raise ConfigurationError(
@@ -296,7 +289,7 @@ def _with_policy(
     if any(not any(f"{one}.".startswith(f"{path}.") for one in taken) for path in entries(param_space)):
         but = f", but for {', '.join(taken)}, which the policy only names" if taken else ""
         warn(f"The config comes from the replayed policy; the param_space is overridden{but}")
-    return scheduler.with_schedule(copied(schedule))
+    return copied(schedule)
 
 
 def _read_policy(path: str | PathLike[str]) -> Schedule:

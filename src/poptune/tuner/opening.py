@@ -6,14 +6,14 @@ classes and other objects.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
 from poptune.core.schedule import Schedule
-from poptune.core.unopened import UnopenedObject, is_of_an_object, without_addresses
+from poptune.core.unopened import UnopenedObject, is_of_an_object, options_of, without_addresses
 from poptune.errors import ConfigurationError
-from poptune.search_space import Choice, Domain, GridSearch, Ordinal, SampleFrom
+from poptune.search_space import Domain, SampleFrom
 from poptune.types import Config
 
 _NOTHING = object()
@@ -37,15 +37,6 @@ def opened(schedule: Schedule, space: Mapping[str, Any], *, written: bool) -> tu
     if opening.missing:
         raise _lacking(opening.missing)
     return Schedule(changes), list(opening.taken)
-
-
-def refuse_unopened(what: str, value: Any) -> None:
-    """Raise ``ConfigurationError`` if a value, or one in it, only stands for an object."""
-    for path, found in _unopened(value, what):
-        raise ConfigurationError(
-            f"{what} must hold the values themselves, but {path} only stands for {found}, as results do that "
-            "are read without the code of their experiment: put the value in its place"
-        )
 
 
 class _Opening:
@@ -82,11 +73,11 @@ class _Opening:
             return False
         if isinstance(value, str) and is_of_an_object(value):
             return True
-        options = _options(given)
+        options = options_of(given)
         return all(map(_is_object, options if options is not None else [given]))
 
     def _object(self, value: UnopenedObject, given: Any, path: str) -> Any:
-        options = _options(given)
+        options = options_of(given)
         if options is None:
             is_constant = not (given is _NOTHING or isinstance(given, Domain | SampleFrom | UnopenedObject))
             if is_constant and self.taken.setdefault(path, value) == value:
@@ -98,12 +89,6 @@ class _Opening:
             return fitting[0]
         self.missing.setdefault(path, value)
         return value
-
-
-def _options(given: Any) -> Sequence[Any] | None:
-    if isinstance(given, Choice):
-        return given.categories
-    return given.values if isinstance(given, GridSearch | Ordinal) else None
 
 
 def _is_object(given: Any) -> bool:
@@ -137,15 +122,3 @@ def _as_code(space: Mapping[str, Any]) -> str:
         f"{key!r}: {_as_code(value) if isinstance(value, dict) else '...'}" for key, value in space.items()
     )
     return f"{{{', '.join(inner)}}}"
-
-
-def _unopened(value: Any, path: str) -> Iterator[tuple[str, UnopenedObject]]:
-    if isinstance(value, UnopenedObject):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _unopened(inner, f"{path}[{key!r}]")
-    else:
-        options = value if isinstance(value, list | tuple) else _options(value)
-        for place, inner in enumerate(options or ()):
-            yield from _unopened(inner, f"{path}[{place}]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -39,7 +39,6 @@ from poptune.loggers import (
 )
 from poptune.notices import warn
 from poptune.progress import Progress, RunFacts, watch
-from poptune.schedulers import PopulationBasedTraining
 from poptune.search_space import Domain, GridSearch, SampleFrom, entries
 from poptune.storage import join, local_path, open_remote, remote_url
 from poptune.storage.locations import storage_mirror
@@ -169,7 +168,7 @@ class Run:
                 store = _store(folder, remote)
                 known = {ref.path for trial in experiment.population.trials for ref in trial.saved}
                 store.sweep(known)
-                if _logs_perturbations(definition):
+                if definition.tune.scheduler.needs.policy_logs:
                     PerturbationLogger(folder.layout).rebuild(journal.read(), experiment.population)
                 resumed = Resumed(
                     time_s=time.time(),
@@ -289,7 +288,7 @@ class Run:
             loggers.append(JsonLogger(layout, results))
         if "csv" in chosen:
             loggers.append(CsvLogger(layout, results))
-        if _logs_perturbations(self.definition):
+        if self._scheduler.needs.policy_logs:
             loggers.append(PerturbationLogger(layout))
         if "tensorboard" in chosen and tensorboard.is_installed():
             loggers.append(tensorboard.TensorBoardLogger(layout))
@@ -331,13 +330,7 @@ class Run:
             for path, value in entries(self.definition.param_space).items()
             if isinstance(value, Domain | GridSearch | SampleFrom)
         ]
-        scheduler = self.definition.tune.scheduler
-        mutated = (
-            _paths(scheduler.hyperparam_mutations or {})
-            if isinstance(scheduler, PopulationBasedTraining)
-            else []
-        )
-        return tuple(dict.fromkeys([*mutated, *drawn]))
+        return tuple(dict.fromkeys([*self._scheduler.needs.hyperparameters, *drawn]))
 
 
 def _storage(definition: Definition) -> tuple[Path, str]:
@@ -382,21 +375,6 @@ def _damaged_for_good(
         tried |= set(damaged)
         damaged = damaged_checkpoints(population, store, revived)
     return damaged
-
-
-def _logs_perturbations(definition: Definition) -> bool:
-    scheduler = definition.tune.scheduler
-    return isinstance(scheduler, PopulationBasedTraining) and scheduler.log_config
-
-
-def _paths(mutations: Mapping[str, object], prefix: str = "") -> list[str]:
-    paths = []
-    for key, value in mutations.items():
-        if isinstance(value, Mapping):
-            paths.extend(_paths(value, f"{prefix}{key}."))
-        else:
-            paths.append(f"{prefix}{key}")
-    return paths
 
 
 def _redefining(resumed: Resumed, definition: Definition, objects: ObjectTable) -> Resumed:

@@ -40,7 +40,6 @@ from poptune.core.trial_spec import TrialSpec
 from poptune.errors import InternalError, SchedulerError
 from poptune.types import Mode, TrialId
 from poptune.verification.plans import differences
-from poptune.verification.user_code import opinion
 from poptune.verification.verdict import Difference
 
 _MOST_DIFFERENCES = 50
@@ -209,7 +208,7 @@ class _NotRecordedError(Exception):
         self.trials = trials
 
 
-class _Witness:
+class _Witness(Scheduler[Any]):
     """A scheduler that decides what the journal says was decided, and asks the true one whether it agrees."""
 
     def __init__(self, scheduler: Scheduler[Any], found: Replay) -> None:
@@ -245,13 +244,13 @@ class _Witness:
         number, planned = self._plans.popleft()
         plan = planned.plan
         self._found.decisions += len(plan.decisions)
-        again = opinion(self._scheduler, plan, ready)
+        again = self._scheduler.without_user_code(plan, ready)
         if again is None:
             self._found.decisions_folded += len(plan.decisions)
             return plan
-        if again.configs_are_journaled:
+        if again is not self._scheduler:
             self._found.configs_folded += sum(decision.config is not None for decision in plan.decisions)
-        settled = completed(again.scheduler.decide(state, population, ready, random), population)
+        settled = completed(again.decide(state, population, ready, random), population)
         self._found.differences.extend(differences(number, plan, settled))
         return plan
 

@@ -224,6 +224,7 @@ def test_the_schedule_has_each_value_and_a_replay_trains_with_it(tmp_path):
     assert len(second.lineage.metrics_dataframe) == 8
     replayed = replay(tmp_path / "again", with_steps, first.schedule)
     assert replayed.metrics["seen"] == pytest.approx(STRAIGHT)
+    assert tune.verify(Path(replayed.path).parent).decisions == 1, "no milestone an iteration"
     replayed = replay(tmp_path / "function", as_function, first.schedule)
     assert list(replayed.metrics_dataframe["asked"]) == pytest.approx(STRAIGHT)
 

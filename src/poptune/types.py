@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal, NewType
 
+from msgspec import Struct
+
 TrialId = NewType("TrialId", str)
 """Names a trial within its experiment, for example ``69158_00000``."""
 
@@ -14,6 +16,14 @@ CheckpointId = NewType("CheckpointId", str)
 
 Mode = Literal["min", "max"]
 """Whether a smaller or a larger metric is better."""
+
+
+class Objective(Struct, frozen=True):
+    """What is optimised: a metric, and which way."""
+
+    metric: str
+    mode: Mode
+
 
 Config = dict[str, Any]
 """A trial's hyperparameters; values may be nested dicts."""

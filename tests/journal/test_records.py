@@ -38,7 +38,7 @@ from poptune.equality import same
 from poptune.errors import JournalError
 from poptune.journal import ObjectTable, UnopenedObjects
 from poptune.journal.records import Record, decode, encode, newest
-from poptune.types import CheckpointId, TrialId, TrialStatus
+from poptune.types import CheckpointId, Objective, TrialId, TrialStatus
 
 A, B = TrialId("e_00000"), TrialId("e_00001")
 CHECKPOINT = CheckpointRef(
@@ -60,6 +60,7 @@ GOLDEN: dict[str, tuple[str | None, str, Event]] = {
             '"time_attr":"training_iteration","trials":{"$tuple":[{"id":"e_00000","index":0,"name":"train_e_00000",'
             '"tag":"0_lr=0.1","folder":"trial_0","config":{"lr":0.1,"betas":{"$tuple":[0.9,0.99]},'
             '"net":{"$object":0,"text":"<class \'collections.OrderedDict\'>"}}}]},'
+            '"objectives":{"$tuple":[{"metric":"loss","mode":"min"},{"metric":"acc","mode":"max"}]},'
             '"definition":{"$record":"RunConfig","version":1,'
             '"arguments":{"name":"mnist","stop":{"$part":0,"text":"<function enough>"},'
             '"log_to_file":{"$tuple":["out","err"]}}}}'
@@ -82,6 +83,7 @@ GOLDEN: dict[str, tuple[str | None, str, Event]] = {
                     config={"lr": 0.1, "betas": (0.9, 0.99), "net": OrderedDict},
                 ),
             ),
+            objectives=(Objective("loss", "min"), Objective("acc", "max")),
             definition=Described(
                 kind="RunConfig",
                 version=1,

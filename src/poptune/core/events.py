@@ -13,7 +13,7 @@ from msgspec import Struct
 from poptune.core.scheduler import Cause, Plan
 from poptune.core.trial_spec import TrialSpec
 from poptune.described import Described
-from poptune.types import CheckpointId, Metrics, Mode, TrialId, TrialStatus
+from poptune.types import CheckpointId, Metrics, Mode, Objective, TrialId, TrialStatus
 
 Ending = Literal[
     "",
@@ -40,6 +40,8 @@ class Created(Struct, frozen=True, kw_only=True):
     mode: Mode | None
     time_attr: str
     trials: tuple[TrialSpec, ...]
+    objectives: tuple[Objective, ...] = ()
+    """All metrics that are optimised, where there are several; the first is ``metric``."""
     definition: Described | None = None
     """What the experiment is; its parts are the first of its objects. None in journals of before."""
 

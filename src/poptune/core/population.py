@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
 
 from poptune.core.events import (
     Completed,
     Created,
-    Ending,
     Event,
     Failed,
     Forgotten,
@@ -25,138 +22,17 @@ from poptune.core.events import (
     Spawned,
 )
 from poptune.core.scheduler import CheckpointRef, Decision, Fresh, Keep, Load, Rest, Run
+from poptune.core.trial import Trial, TrialView
 from poptune.core.trial_spec import TrialSpec, newcomer
 from poptune.course import Course, present
 from poptune.nested import value_at
 from poptune.places import checkpoint_path
-from poptune.types import CheckpointId, Config, Metrics, TrialId, TrialStatus
+from poptune.types import CheckpointId, Config, Metrics, Mode, Objective, TrialId, TrialStatus
+
+__all__ = ["Population", "Trial", "TrialView"]
 
 _NUMBER = (int, float)
 """Given as a tuple, since `int | float` would be built anew at each result."""
-
-
-class TrialView(Protocol):
-    """One trial as schedulers and observers see it."""
-
-    @property
-    def id(self) -> TrialId: ...
-    @property
-    def index(self) -> int: ...
-    @property
-    def config(self) -> Config: ...
-    @property
-    def status(self) -> TrialStatus: ...
-    @property
-    def iteration(self) -> int: ...
-    @property
-    def age(self) -> float:
-        """Value of the time attribute along the lineage of the present state."""
-        ...
-
-    @property
-    def run(self) -> Run:
-        """How far it trains until its next milestone."""
-        ...
-
-    @property
-    def score(self) -> float | None:
-        """The metric of the present state, larger is better; ``None`` before the first result."""
-        ...
-
-    @property
-    def last_score(self) -> float | None:
-        """The metric of the last result, larger is better: a copy keeps its own until it reports."""
-        ...
-
-    @property
-    def checkpoint(self) -> CheckpointRef | None:
-        """The newest checkpoint on the lineage of the present state."""
-        ...
-
-    @property
-    def saved(self) -> Sequence[CheckpointRef]:
-        """Its own checkpoints that are kept, oldest first."""
-        ...
-
-    @property
-    def exploits(self) -> int:
-        """How often the trial has copied another."""
-        ...
-
-    @property
-    def course(self) -> Course | None:
-        """How its config moves; the config has the values of now."""
-        ...
-
-    @property
-    def resting(self) -> bool:
-        """Whether it trains no further until a plan names it."""
-        ...
-
-
-@dataclass(slots=True, kw_only=True)
-class Trial:
-    """One member of the population. Only :class:`Population` changes it."""
-
-    spec: TrialSpec
-    config: Config
-    course: Course | None = None
-    """How the config moves, if it does; the config has the values at the trial's age."""
-    status: TrialStatus = TrialStatus.PENDING
-    run: Run = field(default_factory=Run)
-    iteration: int = 0
-    age: float = 0.0
-    time_total_s: float = 0.0
-    score: float | None = None
-    last_score: float | None = None
-    metrics: Metrics = field(default_factory=dict)
-    checkpoint: CheckpointRef | None = None
-    saved: list[CheckpointRef] = field(default_factory=list)
-    """Its own checkpoints that still exist, oldest first."""
-    saves: int = 0
-    reports: int = 0
-    strayed: bool = False
-    """Whether the checkpoint of its present state is gone, so that an older one stands in its place."""
-    reports_at_load: int = 0
-    """How many results it had reported when it last took over, or went back to, a checkpoint."""
-    decisions: int = 0
-    failures: int = 0
-    forgiven: int = 0
-    """How many of its failures count no longer, because it was reborn since."""
-    exploits: int = 0
-    generation: int = 0
-    incarnation: int = 0
-    arrived: bool = False
-    """Whether it has reached its milestone and awaits the decision."""
-    resting: bool = False
-    """Whether it trains no further until a later plan names it."""
-    donor: TrialId | None = None
-    donor_config: Config | None = None
-    """What the state was trained with that it has loaded for another config, and not reported from yet."""
-    superseded: list[tuple[int, int]] = field(default_factory=list)
-    """Ranges (first, last) of reports that a restart made void."""
-    error: str = ""
-    reason: str = ""
-    ending: Ending = ""
-
-    @property
-    def id(self) -> TrialId:
-        return self.spec.id
-
-    @property
-    def index(self) -> int:
-        return self.spec.index
-
-    @property
-    def is_saved(self) -> bool:
-        """Whether going back to its checkpoint would lose nothing."""
-        return self.reports_kept == self.reports and not self.strayed
-
-    @property
-    def reports_kept(self) -> int:
-        """How many of its reports stay valid when it goes back to its checkpoint."""
-        own = self.checkpoint is not None and self.checkpoint.trial == self.id
-        return max(self.reports_at_load, self.checkpoint.report if own and self.checkpoint else 0)
 
 
 class Population:
@@ -165,8 +41,10 @@ class Population:
     def __init__(self) -> None:
         self.created: Created | None = None
         self.completed = False
-        self._time_attr, self._smaller_is_better = "", False
+        self._time_attr = ""
+        self._mode: Mode | None = None
         self._metric: str | None = None
+        self._further: Sequence[Objective] = ()
         self._trials: list[Trial] = []
         self._by_id: dict[TrialId, Trial] = {}
         self._configs: dict[CheckpointId, tuple[Config, Course | None]] = {}
@@ -238,7 +116,8 @@ class Population:
         if isinstance(event, Created):
             self.created = event
             self._time_attr, self._metric = event.time_attr, event.metric
-            self._smaller_is_better = event.mode == "min"
+            self._mode = event.mode
+            self._further = event.objectives[1:]
             self._trials, self._by_id = [], {}
         trials = [Trial(spec=spec, config=spec.config) for spec in event.trials]
         self._trials += trials
@@ -256,6 +135,8 @@ class Population:
             trial.config = present(trial.config, trial.course, trial.age)
         if (score := self._score(metrics)) is not None:
             trial.score = trial.last_score = score
+        if self._further:
+            trial.further_scores = tuple(_score(metrics, one.metric, one.mode) for one in self._further)
         if event.checkpoint is not None:
             trial.saves = event.checkpoint
             trial.checkpoint = self._reference(trial, event.checkpoint)
@@ -266,11 +147,7 @@ class Population:
         trial.arrived = until is not None and trial.age >= until
 
     def _score(self, metrics: Metrics) -> float | None:
-        """Return the metric of a result so that larger is better; ``None`` where it has none."""
-        value = value_at(metrics, self._metric) if self._metric else None
-        if not isinstance(value, _NUMBER):
-            return None
-        return -float(value) if self._smaller_is_better else float(value)
+        return _score(metrics, self._metric, self._mode) if self._metric else None
 
     def _reference(self, trial: Trial, number: int) -> CheckpointRef:
         return CheckpointRef(
@@ -285,6 +162,7 @@ class Population:
             report=trial.reports,
             timesteps_total=_counted(trial.metrics, "timesteps_total"),
             episodes_total=_counted(trial.metrics, "episodes_total"),
+            scores=trial.last_scores if self._further else (),
         )
 
     def _decide(self, decision: Decision) -> None:
@@ -375,6 +253,7 @@ class Population:
             _stand_at_the_beginning(trial)
         trial.config = present(trial.config, trial.course, trial.age)
         trial.last_score = trial.score
+        trial.further_scores = trial.checkpoint.scores[1:] if trial.checkpoint else ()
 
     def _forget(self, checkpoints: tuple[CheckpointId, ...]) -> None:
         gone = set(checkpoints)
@@ -394,6 +273,14 @@ def _begin_from_nothing(trial: Trial) -> None:
 
 def _stand_at_the_beginning(trial: Trial) -> None:
     trial.iteration, trial.age, trial.time_total_s, trial.score = 0, 0.0, 0.0, None
+
+
+def _score(metrics: Metrics, metric: str, mode: Mode | None) -> float | None:
+    """Return a metric of a result so that larger is better; ``None`` where it has none."""
+    value = value_at(metrics, metric)
+    if not isinstance(value, _NUMBER):
+        return None
+    return -float(value) if mode == "min" else float(value)
 
 
 def _counted(metrics: Metrics, total: str) -> int | float | None:

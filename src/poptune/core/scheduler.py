@@ -14,14 +14,15 @@ from msgspec import Struct, field
 
 from poptune.core.trial_spec import TrialSpec
 from poptune.course import Course, Curve
+from poptune.errors import ConfigurationError
 from poptune.ours import is_ours
-from poptune.types import CheckpointId, Config, Mode, TrialId
+from poptune.types import CheckpointId, Config, Mode, Objective, TrialId
 
 if TYPE_CHECKING:
     import numpy as np
 
     from poptune.core.events import Left, Planned, Reported, Restarted
-    from poptune.core.population import TrialView
+    from poptune.core.trial import TrialView
 
 Random = Callable[[str, TrialId | None], "np.random.Generator"]
 """``random(purpose, trial)``: a generator that no other draw can shift. ``None`` stands for all trials."""
@@ -45,6 +46,8 @@ class CheckpointRef(Struct, frozen=True, kw_only=True):
     timesteps_total: int | float | None = None
     """What its trial had counted of them, if it does."""
     episodes_total: int | float | None = None
+    scores: tuple[float | None, ...] = ()
+    """All of them, where several metrics are optimised."""
 
 
 class Keep(Struct, frozen=True):
@@ -277,6 +280,19 @@ class Scheduler(Protocol[State]):
             ConfigurationError: It has others already.
         """
         ...
+
+    def for_objectives(self, objectives: Sequence[Objective]) -> Self:
+        """Return this scheduler with several metrics to optimise, of which the first is *the* metric.
+
+        Their last values are a trial's ``last_scores``. One that ranks by several overrides this.
+
+        Raises:
+            ConfigurationError: It takes one only.
+        """
+        raise ConfigurationError(
+            f"{type(self).__name__} ranks trials by one metric, got {[each.metric for each in objectives]}: "
+            "name one in TuneConfig(metric=...), or take a scheduler that ranks by several"
+        )
 
     @abstractmethod
     def init(self, trials: Sequence[TrialSpec]) -> State:

@@ -53,7 +53,7 @@ from poptune.described import Described
 from poptune.errors import JournalError
 from poptune.journal.objects import Objects
 from poptune.journal.values import pack, unpack
-from poptune.types import CheckpointId, TrialId
+from poptune.types import CheckpointId, Objective, TrialId
 
 _Made = TypeVar("_Made", bound=Struct)
 _NEWEST = {"created": 2, "resumed": 2, "planned": 3}
@@ -192,8 +192,9 @@ def _typed(kind: type[_Made], fields: Any) -> _Made:
 def _created(fields: dict[str, Any]) -> Created:
     trials = _trials(fields)
     definition = _definition(fields)
+    objectives = tuple(_typed(Objective, each) for each in fields.pop("objectives", ()))
     created = _typed(Created, {**fields, "trials": ()})
-    return msgspec.structs.replace(created, trials=trials, definition=definition)
+    return msgspec.structs.replace(created, trials=trials, definition=definition, objectives=objectives)
 
 
 def _trials(fields: dict[str, Any]) -> tuple[TrialSpec, ...]:

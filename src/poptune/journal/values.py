@@ -23,7 +23,7 @@ from poptune.core.trial_spec import TrialSpec
 from poptune.course import Curve
 from poptune.described import Described, Part
 from poptune.journal.objects import Objects
-from poptune.types import TrialStatus
+from poptune.types import Objective, TrialStatus
 
 _LARGEST = 2**63
 _STRUCTS: frozenset[type[Any]] = frozenset(
@@ -43,6 +43,7 @@ _STRUCTS: frozenset[type[Any]] = frozenset(
             Curve,
             Curve,
             Described,
+            Objective,
             Part,
         ),
     }

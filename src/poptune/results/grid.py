@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from poptune.results.scores import (
     score,
 )
 from poptune.results.table import summary
-from poptune.types import Metrics, Mode, TrialStatus
+from poptune.types import Metrics, Mode, Objective, TrialStatus
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,6 +149,30 @@ class ResultGrid:
             raise self._no_score(metric)
         return max(scored, key=lambda one: one[0])[1]
 
+    def pareto_front(self) -> list[Result]:
+        """Return the trials that no other one beats in all metrics, by their last results.
+
+        Of an experiment with one metric these are the best. Who lacks a finite value of one is passed over.
+
+        Raises:
+            ConfigurationError: The experiment optimises nothing.
+
+        Example:
+            >>> results.pareto_front()  # doctest: +SKIP
+            [<Result of trial 0: ...>, <Result of trial 3: ...>]
+        """
+        created = self._recording.created
+        objectives = created.objectives or (Objective(*metric_and_mode(created, None, None)),)
+        scored = []
+        for trial, result in zip(self._recording.population.trials, self, strict=True):
+            metrics = self._recording.last_metrics(trial)
+            values = [(number_at(metrics, each.metric), each.mode) for each in objectives]
+            scores = [rank(math.nan if value is None else value, mode) for value, mode in values]
+            if all(map(math.isfinite, scores)):
+                scored.append((scores, result))
+        every = [scores for scores, _ in scored]
+        return [result for scores, result in scored if not any(_beats(other, scores) for other in every)]
+
     def get_dataframe(
         self, filter_metric: str | None = None, filter_mode: Mode | None = None
     ) -> pd.DataFrame:
@@ -251,3 +275,8 @@ class ResultGrid:
 
     def __repr__(self) -> str:
         return summary(self._recording)
+
+
+def _beats(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether scores are at least as good as others in each metric, and better in one."""
+    return one != other and all(mine >= theirs for mine, theirs in zip(one, other, strict=True))

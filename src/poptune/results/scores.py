@@ -32,7 +32,13 @@ def metric_and_mode(created: Created, metric: str | None, mode: Mode | None) -> 
         ConfigurationError: There is no metric or no mode, or the mode is no mode.
     """
     check_mode(mode)
-    chosen, direction = metric or created.metric, mode or created.mode
+    modes: dict[str, Mode] = {each.metric: each.mode for each in created.objectives}
+    if modes and metric is None:
+        raise ConfigurationError(
+            f"Which of several metrics to rank by must be said, got none: metric={min(modes)!r}, or another "
+            f"of {', '.join(modes)}; results.pareto_front() has all that are best by some of them"
+        )
+    chosen, direction = metric or created.metric, mode or modes.get(metric or "", created.mode)
     if chosen is None or direction is None:
         raise ConfigurationError(
             f"Ranking needs a metric and a mode, got metric={chosen!r} and mode={direction!r}, and the "

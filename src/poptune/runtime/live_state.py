@@ -51,6 +51,7 @@ class LiveState:
         "_config",
         "_last",
         "_moved",
+        "_places",
         "_reads",
         "_session",
         "_state",
@@ -69,6 +70,7 @@ class LiveState:
         """What the session's config was when `config` became it; that may hold more of the user's own."""
         self._unproven: list[str] | None = None
         """What has changed of the config and is not bound, until one iteration has passed."""
+        self._places: dict[str, tuple[Config, Config, str]] = {}
         self._moved: set[str] = set()
         """The paths that have moved along a course already."""
         self._changed_at = 0
@@ -158,9 +160,8 @@ class LiveState:
     def move(self, values: Mapping[str, float]) -> bool:
         """See `InPlace.move`."""
         for path, value in values.items():
-            *above, key = path.split(".")
-            for config in (self._config, self._adopted):
-                reduce(getitem, above, config)[key] = value
+            mine, adopted, key = self._places.get(path) or self._place(path)
+            mine[key] = adopted[key] = value
         if not self._moved.issuperset(values):
             self._unproven = [path for path in self._unbound(values) if path not in self._moved]
             self._changed_at = self._session.iteration
@@ -168,6 +169,13 @@ class LiveState:
         if self._bound:
             self._write_bound()
         return True
+
+    def _place(self, path: str) -> tuple[Config, Config, str]:
+        """Where a value stands in the function's config and in the session's."""
+        *above, key = path.split(".")
+        mine, adopted = (reduce(getitem, above, config) for config in (self._config, self._adopted))
+        place = self._places[path] = (mine, adopted, key)
+        return place
 
     def _unbound(self, paths: Iterable[str]) -> list[str]:
         """Return those of these paths whose values the loop's code has to read."""
@@ -178,6 +186,7 @@ class LiveState:
         """Bring the function's config, and what is bound to it, to new values."""
         old, self._adopted = self._adopted, new
         become(self._config, old, new)
+        self._places = {}
         self._write_bound()
         self._unproven = [path for path in unproven if self._session.terms.is_hyperparameter(path)]
         self._changed_at = self._session.iteration

@@ -24,6 +24,8 @@ class Terms(Struct, frozen=True, kw_only=True):
     stop_population: dict[str, float]
     time_attr: str
     metric: str | None
+    further_metrics: tuple[str, ...] = ()
+    """Those beside it, where several are optimised."""
     require_attrs: bool
     lockstep: bool
     """Whether every report waits for an answer, because user code in the controller sees it first."""

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Protocol
 import cloudpickle
 
 from poptune.checkpoints import Checkpoint
-from poptune.course import present
+from poptune.course import Course, Moving, present
 from poptune.errors import CheckpointError, CorruptCheckpointError, TrainableError
 from poptune.runtime.host import host
 from poptune.runtime.protocol import (
@@ -101,7 +101,7 @@ class Session:
         """Go on from where the assignment says."""
         self.assignment = assignment
         self.config: dict[str, Any] = cloudpickle.loads(assignment.config)
-        self._course = assignment.course
+        self._follow(assignment.course)
         self.stale_hyperparameters()
         if assignment.donor_config:
             self._stale = StaleWatch(cloudpickle.loads(assignment.donor_config), self.config)
@@ -232,15 +232,13 @@ class Session:
             self._unwind(Released(stop))
         if waiting:
             self._wait()
-        if self._course:
-            self._follow_course()
+        if self._moving is not None and self._in_place is not None:
+            self._in_place.move(self._moving.at(self._progress.age))
         self._progress.begin_iteration()  # which is another's after an exploit in place
 
-    def _follow_course(self) -> None:
-        """Have the code go on with what its config is by now, if it can take that in place."""
-        if self._in_place is not None:
-            age = self._progress.age
-            self._in_place.move({path: curve.at(age) for path, curve in self._course.items()})
+    def _follow(self, course: Course) -> None:
+        """Have the config move from now on, if there is a course."""
+        self._course, self._moving = course, Moving(course) if course else None
 
     def present_config(self) -> dict[str, Any]:
         """Return the config as it is now."""
@@ -288,7 +286,8 @@ class Session:
             if self._in_place is None or not self._in_place.take_config(config):
                 self._channel.send(CodeDeclined(trial=order.trial, incarnation=order.incarnation))
                 return False
-            self.config, self._course = config, order.course
+            self.config = config
+            self._follow(order.course)
         self._progress.until = order.until
         return True
 

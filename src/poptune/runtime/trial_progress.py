@@ -37,7 +37,7 @@ class TrialProgress:
         self._age = assignment.age
         self._required = [
             key
-            for key in (terms.metric, terms.time_attr)
+            for key in (terms.metric, *terms.further_metrics, terms.time_attr)
             if terms.require_attrs and key is not None and key not in _OWN_KEYS
         ]
         self._thresholds = [
@@ -45,7 +45,8 @@ class TrialProgress:
             *((key, least, False) for key, least in terms.stop.items()),
         ]
         watched = [*self._required, *(key for key, _, _ in self._thresholds), self._time_attr]
-        self._awaited = [key for key in (terms.metric, *(key for key, _, _ in self._thresholds)) if key]
+        ends = (key for key, _, _ in self._thresholds)
+        self._awaited = [key for key in (terms.metric, *terms.further_metrics, *ends) if key]
         self._value: Callable[..., Any] = value_at if any("/" in key for key in watched) else dict.get
         """Looks a metric up, faster where none that is watched lies in a dict of its own."""
         self._save_frequency = terms.checkpoint_frequency

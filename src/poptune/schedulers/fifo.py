@@ -11,7 +11,7 @@ from poptune.core.events import Left, Planned, Reported, Restarted
 from poptune.core.scheduler import Decision, Needs, Plan, PopulationView, Random, Ready, Run, Scheduler
 from poptune.core.trial_spec import TrialSpec
 from poptune.schedulers.metric import with_metric
-from poptune.types import Mode
+from poptune.types import Mode, Objective
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,9 @@ class FIFOScheduler(Scheduler[None]):
 
     def for_metric(self, metric: str | None, mode: Mode | None) -> Self:
         return with_metric(self, metric, mode)
+
+    def for_objectives(self, objectives: Sequence[Objective]) -> Self:
+        return self.for_metric(objectives[0].metric, objectives[0].mode)  # it ranks by none
 
     def init(self, trials: Sequence[TrialSpec]) -> None:
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
+from functools import cached_property
 from typing import Protocol, Self, runtime_checkable
 
 from poptune.arguments import reject_unknown_keywords
@@ -25,8 +26,10 @@ from poptune.core.scheduler import (
     Scheduler,
 )
 from poptune.core.trial_spec import TrialSpec
+from poptune.course import Course
 from poptune.errors import ConfigurationError
 from poptune.schedulers.metric import with_metric
+from poptune.schedulers.moving import Stretch, stretches
 from poptune.types import Mode
 
 NO_CHECKPOINT = (
@@ -50,6 +53,7 @@ class PopulationBasedTrainingReplay(Scheduler[None]):
     Only the config is replayed, not the copying of other trials' weights, so the end result differs. The
     ``param_space`` is overridden. At each change a loop over ``steps`` goes on as it stands; a function is
     entered anew from the trial's newest checkpoint, so save one at each of them, as the replayed trial did.
+    Where numbers change at one iteration after the other they move along a course, without a milestone.
 
     Args:
         policy_file: The ``pbt_policy_*.txt`` of the trial, read when the ``Tuner`` is made; or a
@@ -114,15 +118,26 @@ class PopulationBasedTrainingReplay(Scheduler[None]):
         trial = population[trial_id]
         if ready.cause == "start":
             first = Decision(
-                trial=trial.id, next=self._run(0), config=self.schedule(1), reason="starts the schedule"
+                trial=trial.id,
+                next=self._run(0),
+                config=self.schedule(1),
+                course=self._course(0),
+                reason="starts the schedule",
             )
             return Plan(decisions=(first,))
         return self._change(trial)
 
+    @cached_property
+    def _stretches(self) -> list[Stretch]:
+        return stretches(self.schedule.changes)
+
     def _run(self, iteration: int) -> Run:
-        """Train until the next change of the schedule."""
-        ahead = [at for at, _ in self.schedule.changes if at > iteration]
+        """Train until the schedule changes otherwise than along a course."""
+        ahead = [at for at, _ in self._stretches if at > iteration]
         return Run(until=ahead[0] if ahead else None)
+
+    def _course(self, iteration: int) -> Course | None:
+        return [course for at, course in self._stretches if at <= iteration][-1]
 
     def _change(self, trial: TrialView) -> Plan:
         if trial.checkpoint is None:
@@ -132,6 +147,7 @@ class PopulationBasedTrainingReplay(Scheduler[None]):
             trial=trial.id,
             next=self._run(trial.iteration),
             config=self.schedule(trial.iteration + 1),
+            course=self._course(trial.iteration),
             reason=f"the schedule changes at iteration {trial.iteration}",
             iteration=trial.iteration,
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 from os import PathLike
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from poptune.arguments import check_mode, nearest, reject_unknown_keywords
 from poptune.callbacks import Callback
@@ -23,10 +23,11 @@ from poptune.runtime.trainable import Resources, check_resources
 from poptune.schedulers import FIFOScheduler
 from poptune.stoppers import StopFunction, Stopper
 from poptune.storage import local_path, remote_url
-from poptune.types import Config, Mode
+from poptune.types import Config, Mode, Objective
 
 ProgressStyle = Literal["auto", "live", "lines", "notebook"]
 _STYLES = ("auto", "live", "lines", "notebook")
+_MODES = frozenset({"max", "min"})
 LOGGERS = ("csv", "json", "tensorboard")
 
 
@@ -37,8 +38,9 @@ class TuneConfig:
 
     Args:
         metric: The metric to optimise, a key of what is reported. One that lies in a dict there is named by
-            its path, ``"test/accuracy"``; so it is wherever a metric is named.
-        mode: ``"max"`` if larger is better, ``"min"`` if smaller is.
+            its path, ``"test/accuracy"``; so it is wherever a metric is named. A list names several, for a
+            scheduler that ranks by several; the first one is shown.
+        mode: ``"max"`` if larger is better, ``"min"`` if smaller is; for several metrics a list.
         scheduler: The algorithm; by default (``FIFOScheduler``) every trial trains to its end.
         num_samples: How many trials; with a ``grid_search`` in the space, how many for each of its points.
         max_concurrent_trials: Run at most this many trials at once; by default what the machine allows.
@@ -63,8 +65,8 @@ class TuneConfig:
         >>> tune_config = tune.TuneConfig(metric="loss", mode="min", num_samples=8, seed=0)
     """
 
-    metric: str | None = None
-    mode: Mode | None = None
+    metric: str | Sequence[str] | None = None
+    mode: Mode | Sequence[Mode] | None = None
     scheduler: Scheduler[Any] = field(default_factory=FIFOScheduler)
     num_samples: int = 1
     max_concurrent_trials: int | None = None
@@ -78,7 +80,8 @@ class TuneConfig:
     trial_dirname_creator: Callable[[TrialSpec], str] | None = None
 
     def __post_init__(self) -> None:
-        check_mode(self.mode)
+        for name, value in zip(("metric", "mode"), _alone(self.metric, self.mode), strict=True):
+            object.__setattr__(self, name, value)
         check_at_least("num_samples", _required("num_samples", self.num_samples))
         check_at_least("max_concurrent_trials", self.max_concurrent_trials)
         check_at_least("seed", self.seed, least=0)
@@ -95,6 +98,38 @@ class TuneConfig:
             check_seconds("time_budget_s", self.time_budget_s)
         if self.resources_per_trial is not None:
             check_resources(self.resources_per_trial)
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """The metrics to optimise, where there are several."""
+        if self.metric is None or isinstance(self.metric, str):
+            return ()
+        modes = cast("Sequence[Mode]", self.mode)
+        return tuple(map(Objective, self.metric, modes))
+
+
+def _alone(metric: Any, mode: Any) -> tuple[Any, Any]:
+    """Return metrics and modes after a check; one that is alone in its list as if it were in none."""
+    if metric is None or isinstance(metric, str):
+        if isinstance(mode, list | tuple):
+            raise ConfigurationError(
+                f"Several modes go with as many metrics, got metric={metric!r} and mode={mode!r}: name a "
+                "metric for each"
+            )
+        check_mode(mode)
+        return metric, mode
+    metrics = tuple(metric) if isinstance(metric, list | tuple) else (metric,)
+    modes = (mode,) * len(metrics) if mode is None or isinstance(mode, str) else tuple(mode)
+    if not metrics or not all(isinstance(each, str) for each in metrics) or len({*metrics}) < len(metrics):
+        raise ConfigurationError(
+            f"metric must be the name of a metric, or a list of different ones, got {metric!r}"
+        )
+    if len(modes) != len(metrics) or not all(isinstance(each, str) and each in _MODES for each in modes):
+        raise ConfigurationError(
+            f'Each of several metrics needs a mode, "max" or "min", got metric={metric!r} and mode={mode!r}: '
+            "write as many modes as metrics"
+        )
+    return (metrics[0], modes[0]) if len(metrics) == 1 else (metrics, modes)
 
 
 @reject_unknown_keywords

@@ -36,6 +36,7 @@ from poptune.tuner.doubts import misspelt_hooks, unread
 from poptune.tuner.naming import named
 from poptune.tuner.opening import opened
 from poptune.tuner.storing import check_storable
+from poptune.types import Mode
 
 _EXECUTORS: dict[str, Callable[[], Executor]] = {
     "processes": ProcessExecutor,
@@ -74,7 +75,7 @@ class Definition:
         refuse_unopened("param_space", param_space)
         refuse_unopened("points_to_evaluate", points)
         refuse_unopened("with_parameters", prepared.parameters)
-        scheduler = _fitted(tune.scheduler, param_space).for_metric(tune.metric, tune.mode)
+        scheduler = _for_metrics(_fitted(tune.scheduler, param_space), tune)
         needs = scheduler.needs
         if needs.metric is not None and needs.mode is None:
             raise ConfigurationError(
@@ -88,8 +89,8 @@ class Definition:
             tune=replace(
                 tune,
                 scheduler=scheduler,
-                metric=needs.metric,
-                mode=needs.mode,
+                metric=tune.metric if tune.objectives else needs.metric,
+                mode=tune.mode if tune.objectives else needs.mode,
                 points_to_evaluate=points,
             ),
             run=run,
@@ -158,9 +159,10 @@ class Definition:
         ):
             warn(doubt)
         stop = self.run.stop
-        if isinstance(stop, Mapping) and self.tune.mode == "min" and self.tune.metric in stop:
+        needs = self.tune.scheduler.needs
+        if isinstance(stop, Mapping) and needs.mode == "min" and needs.metric in stop:
             warn(
-                f"stop={dict(stop)!r} ends a trial when {self.tune.metric!r} is at least that value, also "
+                f"stop={dict(stop)!r} ends a trial when {needs.metric!r} is at least that value, also "
                 'under mode="min"; to end it when the value falls below, pass a function: '
                 "stop=lambda trial_id, result: ..."
             )
@@ -248,6 +250,7 @@ class Definition:
             stop_population=thresholds(self.run.stop_population_at),
             time_attr=needs.time_attr,
             metric=needs.metric,
+            further_metrics=tuple(each.metric for each in self.tune.objectives[1:]),
             require_attrs=needs.require_attrs,
             lockstep=stop.lockstep or any(map(needs_lockstep, self.run.callbacks)),
             save_at_milestones=needs.checkpoints,
@@ -264,6 +267,13 @@ class Definition:
         if not needs.copies:
             return ()
         return tuple(dict.fromkeys((*entries(self.param_space), *needs.hyperparameters)))
+
+
+def _for_metrics(scheduler: Scheduler[Any], tune: TuneConfig) -> Scheduler[Any]:
+    """Return the scheduler with what it is to optimise."""
+    if tune.objectives:
+        return scheduler.for_objectives(tune.objectives)
+    return scheduler.for_metric(cast("str | None", tune.metric), cast("Mode | None", tune.mode))
 
 
 def _fitted(scheduler: Scheduler[Any], param_space: Mapping[str, Any]) -> Scheduler[Any]:

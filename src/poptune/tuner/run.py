@@ -98,6 +98,7 @@ class Run:
             metric=needs.metric,
             mode=needs.mode,
             time_attr=needs.time_attr,
+            objectives=definition.tune.objectives,
             trials=trials,
             definition=record,
         )
@@ -298,7 +299,7 @@ class Run:
         definition, checkpoints = self.definition, self.definition.run.checkpoint_config
         return FirstResults(
             layout,
-            metric=definition.tune.metric,
+            metric=definition.tune.scheduler.needs.metric,
             ends={**definition.stop_rules.thresholds, **(definition.run.stop_population_at or {})},
             keeps_all=checkpoints.num_to_keep is None,
             keeps_by=None if checkpoints.num_to_keep is None else checkpoints.checkpoint_score_attribute,

@@ -16,7 +16,7 @@ from poptune.core.events import (
     Spawned,
 )
 from poptune.core.failures import Failures
-from poptune.core.keeping import Keeping
+from poptune.core.pins import Pins
 from poptune.core.population import Population, Trial
 from poptune.core.settings import Settings
 from poptune.types import TrialId
@@ -30,7 +30,7 @@ class Books:
 
     def __init__(self, settings: Settings) -> None:
         self.barriers = Barriers()
-        self.keeping = Keeping(settings.retention)
+        self.pins = Pins(settings.retention)
         self.failures = Failures(settings.retries)
         self.live: set[TrialId] = set()
         self.is_stopped = False
@@ -48,7 +48,7 @@ class Books:
             case Planned(plan=plan):
                 for decision in plan.decisions:
                     self._settle(population[decision.trial])
-                self.keeping.let_go(plan.unpin)
+                self.pins.let_go(plan.unpin)
             case Restarted() | Left():
                 if isinstance(event, Left):
                     self.live.discard(event.trial)
@@ -72,5 +72,5 @@ class Books:
 
     def _settle(self, trial: Trial) -> None:
         """Bring the books in line with what was folded of a trial."""
-        self.keeping.update(trial)
+        self.pins.update(trial)
         self.barriers.update(trial)

@@ -380,7 +380,7 @@ class Experiment:
 
     def _clean(self) -> None:
         """Give up the checkpoints that retention does not keep and nobody needs any more."""
-        if given_up := self._books.keeping.superfluous(self.population):
+        if given_up := self._books.pins.superfluous(self.population):
             self._record(Forgotten(checkpoints=tuple(ref.id for ref in given_up)))
             self._step.commands.extend(Delete(checkpoint=ref) for ref in given_up)
 

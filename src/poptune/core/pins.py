@@ -12,7 +12,7 @@ from poptune.nested import value_at
 from poptune.types import CheckpointId, TrialId
 
 
-class Keeping:
+class Pins:
     """Pins the checkpoint that each trial would go back to, or ended with, whoever saved it.
 
     An exploit makes the donor's checkpoint the recipient's own way back in the very record that decides it,

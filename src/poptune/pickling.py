@@ -48,7 +48,7 @@ def _reduce_code(code: types.CodeType) -> tuple[Any, ...]:
     return kind, tuple(code.co_filename if part == _NO_FILE else part for part in arguments)
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+class _Pickler(cloudpickle.Pickler):
     """Writes what is ours so that a later poptune can open it.
 
     Settings are written by what they were made with, functions and classes by where users find them.

@@ -43,18 +43,16 @@ class Result(poptune.Result):
         )
 
     @property
-    def checkpoint(self) -> Checkpoint | None:  # type: ignore[override]  # the same in Ray's form
+    def checkpoint(self) -> Checkpoint | None:
         """The newest checkpoint of the state that the trial ended with."""
         return of_native(super().checkpoint)
 
     @property
-    def best_checkpoints(self) -> list[tuple[Checkpoint, dict[str, Any]]]:  # type: ignore[override]
+    def best_checkpoints(self) -> list[tuple[Checkpoint, dict[str, Any]]]:
         """The trial's own checkpoints that are kept, the oldest first, each with the result it came with."""
         return [(Checkpoint.from_native(native), metrics) for native, metrics in super().best_checkpoints]
 
-    def get_best_checkpoint(  # type: ignore[override]
-        self, metric: str | None = None, mode: Mode | None = None
-    ) -> Checkpoint | None:
+    def get_best_checkpoint(self, metric: str | None = None, mode: Mode | None = None) -> Checkpoint | None:
         """Return the best of the trial's own checkpoints that are kept, or None if none is."""
         return of_native(super().get_best_checkpoint(metric, mode))
 

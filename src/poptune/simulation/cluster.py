@@ -190,7 +190,7 @@ class Cluster:
     # Trials
 
     def _do(self, process: _Process, doing: Spent) -> None:
-        self.accounts.spent_s[process.doing] += self.now_s - process.since_s  # type: ignore[assignment]
+        self.accounts.spent_s[process.doing] += self.now_s - process.since_s
         process.doing, process.since_s = doing, self.now_s
 
     def _enter(self, start: Start) -> None:

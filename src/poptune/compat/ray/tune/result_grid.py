@@ -109,12 +109,8 @@ class HasGrid(Protocol):
 class ResultGrid(poptune.ResultGrid):
     """As :class:`poptune.ResultGrid`; may be made from an ``ExperimentAnalysis``."""
 
-    def __init__(self, experiment_analysis: Recording | HasGrid) -> None:
-        recording = (
-            experiment_analysis
-            if isinstance(experiment_analysis, Recording)
-            else experiment_analysis.grid._recording  # noqa: SLF001 - a view of the same
-        )
+    def __init__(self, experiment_analysis: Recording | HasGrid | poptune.ResultGrid) -> None:
+        recording = _recording_of(experiment_analysis)
         super().__init__(recording)
         self._results = [Result(trial, recording) for trial in recording.population.trials]
 
@@ -126,7 +122,7 @@ class ResultGrid(poptune.ResultGrid):
     @classmethod
     def of(cls, grid: poptune.ResultGrid) -> ResultGrid:
         """Return the same results."""
-        return grid if isinstance(grid, cls) else cls(grid._recording)  # noqa: SLF001 - a view of the same
+        return grid if isinstance(grid, cls) else cls(grid)
 
     def get_best_result(
         self,
@@ -139,6 +135,13 @@ class ResultGrid(poptune.ResultGrid):
         if len(self) == 1:
             return self[0]
         return super().get_best_result(metric, mode, scope, filter_nan_and_inf)
+
+
+def _recording_of(source: Recording | HasGrid | poptune.ResultGrid) -> Recording:
+    if isinstance(source, Recording):
+        return source
+    grid = source if isinstance(source, poptune.ResultGrid) else source.grid
+    return grid._recording  # noqa: SLF001 - a view of the same by other names, and no business of users
 
 
 def metric_analysis(results: Iterable[Metrics]) -> dict[str, dict[str, float]]:

@@ -26,6 +26,6 @@ def attempt(act: Callable[[], _Made], *, or_else: Callable[[Exception], _Instead
     """
     try:
         return act()
-    except Exception as error:  # noqa: BLE001 - the one place for it, that all others may be narrow
+    except Exception as error:  # noqa: BLE001 - nobody knows what the code of others raises
         trace = error.__traceback__
         return or_else(error.with_traceback(trace and trace.tb_next))

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from poptune.checkpoints.container import METADATA, Header, read_header
 from poptune.checkpoints.manifest import (
     MALFORMED,
     Manifest,
@@ -28,6 +27,7 @@ from poptune.checkpoints.manifest import (
     check_content,
     missing_file,
 )
+from poptune.checkpoints.safetensors_format import METADATA, Header, read_header
 from poptune.checkpoints.skeleton import Json, Place, SkeletonReader, SkeletonWriter
 from poptune.errors import CheckpointError, CorruptCheckpointError, UntrustedCheckpointError
 

@@ -12,8 +12,8 @@ from typing import Any, Protocol, TypeVar, final
 
 from poptune.errors import ConfigurationError
 from poptune.storage.locations import is_safe, join, split
+from poptune.storage.remote_errors import MissingObjectError, RemoteError, explained
 from poptune.storage.retry import persistently
-from poptune.storage.trouble import MissingObjectError, RemoteError, explained
 
 _Made = TypeVar("_Made")
 _WITHOUT_FOLDERS = {"abfs", "abfss", "adl", "az", "gcs", "gs", "memory", "oss", "s3", "s3a"}

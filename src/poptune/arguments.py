@@ -21,6 +21,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 def reject_unknown_keywords(cls: type[T]) -> type[T]:
     """Make a class name the nearest right keyword when it is given one that it does not know."""
+    checked_cls: Any = cls
     init: Any = cls.__init__
     parameters = inspect.signature(init).parameters
     known = [name for name in parameters if name != "self"]
@@ -35,7 +36,7 @@ def reject_unknown_keywords(cls: type[T]) -> type[T]:
                 )
         init(self, *args, **keywords)
 
-    setattr(cls, "__init__", checked)  # noqa: B010 - a type checker refuses the plain assignment
+    checked_cls.__init__ = checked
     return cls
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from poptune.attempts import attempt
 from poptune.errors import JournalError
 
 Arguments = dict[str, Any]
@@ -225,10 +226,10 @@ class _Parts:
 
 
 def _shown(value: Any) -> str:
-    try:
-        return repr(value)[:200]
-    except Exception as error:  # noqa: BLE001 - a repr is the user's own code
-        return f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
+    return attempt(
+        lambda: repr(value)[:200],
+        or_else=lambda error: f"<{type(value).__name__} whose repr raises {type(error).__name__}>",
+    )
 
 
 def _part(part: Part, parts: Sequence[Any]) -> Any:

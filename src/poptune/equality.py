@@ -17,6 +17,7 @@ from typing import Any
 _Pairs = dict[tuple[int, int], tuple[object, object]]
 """What is being compared further out, so that values that hold themselves come to an end; held, so that no
 other value gets its address."""
+_Comparison = Callable[[Any, Any, _Pairs], bool]
 _FUNCTION = ("__code__", "__module__", "__qualname__", "__defaults__", "__kwdefaults__", "__closure__")
 _CODE = ("co_name", "co_code", "co_consts", "co_names", "co_varnames", "co_freevars", "co_argcount")
 """Two lambdas of one line share their name: what tells them apart is what they do."""
@@ -64,16 +65,16 @@ def _same(one: Any, other: Any, pairs: _Pairs) -> bool:
     if pair in pairs:
         return True
     pairs[pair] = one, other
-    try:
+    with contextlib.suppress(Exception):  # comparing may be the value's own code
         if isinstance(one, Number) and isinstance(other, Number):
-            return bool(one == other) or (_is_nan(one) and _is_nan(other))
+            return bool(one == other) or bool(_is_nan(one) and _is_nan(other))
         return _same_class(type(one), type(other)) and _same_of_a_class(one, other, pairs)
-    except Exception:  # noqa: BLE001 - comparing may be the value's own code
-        return False
+    return False
 
 
-def _is_nan(value: Any) -> bool:
-    return bool(value != value)  # noqa: PLR0124 - true of NaN alone, also of a complex one
+def _is_nan(value: Any) -> Any:
+    """Whether a number, also a complex one, is NaN; of an array, which of its elements are."""
+    return value != value  # noqa: PLR0124 - true of NaN alone
 
 
 def _same_class(one: type, other: type) -> bool:
@@ -86,35 +87,13 @@ def _same_of_a_class(one: Any, other: Any, pairs: _Pairs) -> bool:
     return _same_taken_apart(one, other, pairs)
 
 
-def _compare(value: Any) -> Callable[[Any, Any, _Pairs], bool]:  # noqa: C901 - a case for each kind
+def _compare(value: Any) -> _Comparison:
     """Return how values of this kind are compared with others of the same class."""
-    match value:
-        case Mapping():
-            return _same_mapping
-        case list() | tuple():
-            return _same_members
-        case deque():
-            return lambda one, other, pairs: one.maxlen == other.maxlen and _same_members(one, other, pairs)
-        case AbstractSet():
-            return _same_set
-        case FunctionType():
-            return _same_parts_named(*_FUNCTION)
-        case MethodType():
-            return _same_parts_named("__func__", "__self__")
-        case BuiltinFunctionType():
-            return _same_parts_named("__qualname__", "__self__")
-        case CodeType():
-            return _same_parts_named(*_CODE)
-        case CellType():
-            return _same_parts_named("cell_contents")
-        case ModuleType():
-            return _same_parts_named("__name__")
-        case type():
-            return lambda one, other, _: _same_class(one, other)
-    return _compare_as_offered(value)
+    known = (compare for kind, compare in _KINDS.items() if isinstance(value, kind))
+    return next(known, None) or _compare_as_offered(value)
 
 
-def _compare_as_offered(value: Any) -> Callable[[Any, Any, _Pairs], bool]:
+def _compare_as_offered(value: Any) -> _Comparison:
     """Return how values are compared that are known by what they offer only, so that nothing is imported."""
     if getattr(value, "is_nested", False) is True:  # a tensor whose copy has another size, by name
         return _same_taken_apart
@@ -135,13 +114,17 @@ def _same_members(one: Any, other: Any, pairs: _Pairs) -> bool:
     )
 
 
+def _same_deque(one: deque[Any], other: deque[Any], pairs: _Pairs) -> bool:
+    return one.maxlen == other.maxlen and _same_members(one, other, pairs)
+
+
 def _same_set(one: AbstractSet[Any], other: AbstractSet[Any], _: _Pairs) -> bool:
     return len(one) == len(other) and (
         one == other or all(index_of(member, other) is not None for member in one)
     )
 
 
-def _same_parts_named(*names: str) -> Callable[[Any, Any, _Pairs], bool]:
+def _same_parts_named(*names: str) -> _Comparison:
     return lambda one, other, pairs: all(
         _same(getattr(one, name), getattr(other, name), pairs) for name in names
     )
@@ -158,7 +141,7 @@ def _same_array(one: Any, other: Any, pairs: _Pairs) -> bool:
         return False
     if one.dtype == object:
         return _same(one.tolist(), other.tolist(), pairs)
-    return bool(((one == other) | ((one != one) & (other != other))).all())  # noqa: PLR0124 - NaN
+    return bool(((one == other) | (_is_nan(one) & _is_nan(other))).all())
 
 
 def _same_object(one: Any, other: Any, pairs: _Pairs) -> bool:
@@ -172,3 +155,20 @@ def _same_object(one: Any, other: Any, pairs: _Pairs) -> bool:
 
 def _same_taken_apart(one: Any, other: Any, pairs: _Pairs) -> bool:
     return _same(one.__reduce_ex__(_COPYING), other.__reduce_ex__(_COPYING), pairs)
+
+
+_KINDS: Mapping[type, _Comparison] = {
+    Mapping: _same_mapping,
+    list: _same_members,
+    tuple: _same_members,
+    deque: _same_deque,
+    AbstractSet: _same_set,
+    FunctionType: _same_parts_named(*_FUNCTION),
+    MethodType: _same_parts_named("__func__", "__self__"),
+    BuiltinFunctionType: _same_parts_named("__qualname__", "__self__"),
+    CodeType: _same_parts_named(*_CODE),
+    CellType: _same_parts_named("cell_contents"),
+    ModuleType: _same_parts_named("__name__"),
+    type: lambda one, other, _: _same_class(one, other),
+}
+"""How values are compared that are of these kinds."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import inspect
 import warnings
 from pathlib import Path
 
@@ -17,8 +17,8 @@ def warn(message: str | PoptuneWarning) -> None:
     Args:
         message: What to say; or a warning of a class of its own.
     """
-    level, frame = 1, sys._getframe()  # noqa: SLF001 - the documented way to walk the stack
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
         level, frame = level + 1, frame.f_back
     warning = PoptuneWarning(message) if isinstance(message, str) else message
     warnings.warn(warning, stacklevel=level)

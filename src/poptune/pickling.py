@@ -7,6 +7,7 @@ very same script opens the pickle, what it calls by the same name today is what 
 
 from __future__ import annotations
 
+import functools
 import io
 import pickle
 import sys
@@ -31,6 +32,7 @@ _DOORS = (
     "poptune.schedulers",
     "poptune.stoppers",
 )
+_Make = Callable[..., Any]
 _NO_FILE = "<dynamic-code>"
 """What cloudpickle has in the place of a file's name since its version 3.1.3."""
 
@@ -48,7 +50,7 @@ def _reduce_code(code: types.CodeType) -> tuple[Any, ...]:
     return kind, tuple(code.co_filename if part == _NO_FILE else part for part in arguments)
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+class _Pickler(cloudpickle.Pickler):
     """Writes what is ours so that a later poptune can open it.
 
     Settings are written by what they were made with, functions and classes by where users find them.
@@ -114,13 +116,17 @@ class _OfAnotherScriptError(Exception):
 
 
 class _ScriptUnpickler(pickle.Unpickler):
-    """In the places where cloudpickle makes a function or class anew, takes the script's own."""
+    """In the places where cloudpickle makes a function or class anew, takes the script's own.
+
+    A pickle names the functions of cloudpickle that it calls there. Those that take their places are given
+    them, for what the script does not have.
+    """
 
     def __init__(self, file: IO[bytes], script: Script) -> None:
         super().__init__(file)
         self._script = script
         self._taken: set[int] = set()
-        self._instead: dict[str, Callable[..., Any]] = {
+        self._instead: dict[str, _Make] = {
             "_make_function": self._function,
             "_function_setstate": self._fill_function,
             "_make_skeleton_class": self._class,
@@ -129,44 +135,49 @@ class _ScriptUnpickler(pickle.Unpickler):
         }
 
     def find_class(self, module: str, name: str) -> Any:
+        found = super().find_class(module, name)
         if module == by_value.__name__ and name in self._instead:
-            return self._instead[name]
-        return super().find_class(module, name)
+            return functools.partial(self._instead[name], found)
+        return found
 
-    def _function(self, code: types.CodeType, variables: dict[str, Any], *rest: Any) -> Any:
+    def _function(self, make: _Make, code: types.CodeType, variables: dict[str, Any], *rest: Any) -> Any:
         if variables.get("__name__") != "__main__":
-            return by_value._make_function(code, variables, *rest)  # noqa: SLF001
+            return make(code, variables, *rest)
         if not self._script.is_home_of(variables):
             raise _OfAnotherScriptError
         found = self._script.function(code)
         if found is not None:
             return self._take(found)
         variables.update(self._script.variables)
-        return by_value._make_function(self._script.inner_code(code), variables, *rest)  # noqa: SLF001
+        return make(self._script.inner_code(code), variables, *rest)
 
-    def _fill_function(self, function: Any, state: tuple[Any, dict[str, Any]]) -> None:
+    def _fill_function(self, fill: _Make, function: Any, state: tuple[Any, dict[str, Any]]) -> None:
         if id(function) in self._taken:
             return
         attributes, slots = state
         is_ours = function.__globals__.get("__name__") == "__main__"
         ours = self._script.variables if is_ours else {}
         theirs = {name: value for name, value in slots["__globals__"].items() if name not in ours}
-        by_value._function_setstate(function, (attributes, {**slots, "__globals__": theirs}))  # noqa: SLF001
+        fill(function, (attributes, {**slots, "__globals__": theirs}))
 
-    def _class(self, kind: type, name: str, bases: Any, parts: dict[str, Any], *rest: Any) -> Any:
+    def _class(
+        self, make: _Make, kind: type, name: str, bases: Any, parts: dict[str, Any], *rest: Any
+    ) -> Any:
         found = self._script.type(name, kind) if parts.get("__module__") == "__main__" else None
         if found is not None:
             return self._take(found)
-        return by_value._make_skeleton_class(kind, name, bases, parts, *rest)  # noqa: SLF001
+        return make(kind, name, bases, parts, *rest)
 
-    def _enum(self, bases: Any, name: str, qualname: str, members: Any, module: str, *rest: Any) -> Any:
+    def _enum(
+        self, make: _Make, bases: Any, name: str, qualname: str, members: Any, module: str, *rest: Any
+    ) -> Any:
         found = self._script.type(qualname, type(bases[-1])) if module == "__main__" else None
         if found is not None:
             return self._take(found)
-        return by_value._make_skeleton_enum(bases, name, qualname, members, module, *rest)  # noqa: SLF001
+        return make(bases, name, qualname, members, module, *rest)
 
-    def _fill_class(self, filled: Any, state: Any) -> Any:
-        return filled if id(filled) in self._taken else by_value._class_setstate(filled, state)  # noqa: SLF001
+    def _fill_class(self, fill: _Make, filled: Any, state: Any) -> Any:
+        return filled if id(filled) in self._taken else fill(filled, state)
 
     def _take(self, found: Any) -> Any:
         self._taken.add(id(found))

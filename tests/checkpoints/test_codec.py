@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from poptune.checkpoints.codec import OBJECTS_NAME, STATE_NAME, map_file, read_dict, write_dict
-from poptune.checkpoints.container import Header, read_header
 from poptune.checkpoints.manifest import MANIFEST_NAME, Manifest, read_manifest
+from poptune.checkpoints.safetensors_format import Header, read_header
 from poptune.errors import CheckpointError, CorruptCheckpointError, UntrustedCheckpointError
 
 Point = namedtuple("Point", ["x", "y"])  # noqa: PYI024

@@ -16,8 +16,8 @@ from poptune.core.population import Population
 from poptune.journal import ObjectTable, SqliteJournal, UnopenedObjects, decode
 from poptune.layout import Layout
 from poptune.mirroring.fetching import _records
+from poptune.mirroring.growing_files import JOURNAL_PREFIX, JOURNAL_SUFFIX, parts_in
 from poptune.mirroring.holding import HoldingStore
-from poptune.mirroring.streams import JOURNAL_PREFIX, JOURNAL_SUFFIX, parts_in
 from poptune.storage import FetchingStore, MissingObjectError
 
 

@@ -6,7 +6,7 @@ from replayed import InMemory, Machine, prefix_in, record, records_of
 from poptune.errors import ExperimentError, PoptuneWarning, StorageError
 from poptune.mirroring import Mirroring, background
 from poptune.storage import RemoteError
-from poptune.storage.trouble import LostLockError
+from poptune.storage.remote_errors import LostLockError
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from poptune.errors import ExperimentError
 from poptune.mirroring.fetching import continued
 from poptune.mirroring.mirror import Mirror
 from poptune.storage import FetchingStore, RemoteError
-from poptune.storage.trouble import LostLockError
+from poptune.storage.remote_errors import LostLockError
 
 BRIEF = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

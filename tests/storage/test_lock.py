@@ -6,7 +6,7 @@ import pytest
 from poptune.errors import ExperimentError, PoptuneWarning
 from poptune.storage import lock as lock_module
 from poptune.storage.lock import LOCK_NAME, RemoteLock
-from poptune.storage.trouble import LostLockError
+from poptune.storage.remote_errors import LostLockError
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import pytest
 from poptune.errors import ConfigurationError
 from poptune.storage import MissingObjectError, RemoteError, open_remote
 from poptune.storage.remote import check_installed, check_writable
-from poptune.storage.trouble import explained
+from poptune.storage.remote_errors import explained
 
 
 def test_objects_are_written_listed_read_copied_and_deleted(remote, url, tmp_path):

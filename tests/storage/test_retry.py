@@ -2,8 +2,8 @@ import random
 
 import pytest
 
+from poptune.storage.remote_errors import RemoteError
 from poptune.storage.retry import BackOff, persistently
-from poptune.storage.trouble import RemoteError
 
 
 class Clock:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from poptune.checkpoints.container import Header
+from poptune.checkpoints.safetensors_format import Header
 from poptune.errors import CheckpointError
 
 if TYPE_CHECKING:

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from poptune.checkpoints.container import METADATA, Header, read_header
 from poptune.checkpoints.manifest import (
     MALFORMED,
     Manifest,
@@ -28,6 +27,7 @@ from poptune.checkpoints.manifest import (
     check_content,
     missing_file,
 )
+from poptune.checkpoints.safetensors_format import METADATA, Header, read_header
 from poptune.checkpoints.skeleton import Json, Place, SkeletonReader, SkeletonWriter
 from poptune.errors import CheckpointError, CorruptCheckpointError, UntrustedCheckpointError
 
@@ -107,7 +107,7 @@ class Encoded:
         if not self.arrays:
             file.write(Header({}, metadata).encode())
             return
-        from poptune.checkpoints.arrays import write_arrays  # noqa: PLC0415 (imports numpy: 60 ms)
+        from poptune.checkpoints.arrays import write_arrays
 
         write_arrays(file, self.arrays, metadata)
 
@@ -123,7 +123,7 @@ class _Leaves:
 
     def write(self, value: Any, place: Place) -> Json:
         if type(value) is bytes or sys.modules.keys() & _ARRAY_LIBRARIES:
-            from poptune.checkpoints.leaves import leaf_of  # noqa: PLC0415 (imports numpy: 60 ms)
+            from poptune.checkpoints.leaves import leaf_of
 
             if (found := leaf_of(value)) is not None:
                 tag, leaf = found
@@ -198,7 +198,7 @@ def read_dict(folder: Path, manifest: Manifest, *, trusted: bool, verify: bool =
             objects = _unpickle(_content(folder, manifest, OBJECTS_NAME, verify=verify), folder)
         readers: dict[str, Callable[[Any], Any]] = {"$object": objects.__getitem__}
         if header.arrays:
-            from poptune.checkpoints import arrays, leaves  # noqa: PLC0415 (imports numpy: 60 ms)
+            from poptune.checkpoints import arrays, leaves
 
             readers |= leaves.readers(arrays.read_arrays(state, header))
         data = SkeletonReader(readers).read(skeleton["parts"])

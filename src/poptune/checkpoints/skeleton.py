@@ -229,7 +229,7 @@ class SkeletonReader:
 
 
 def _numpy_scalar(name: str, value: Any) -> np.generic:
-    import numpy as np  # noqa: PLC0415 - a checkpoint of plain values needs none
+    import numpy as np
 
     dtype = np.dtype(name)
     if dtype.kind not in "biufc":

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def is_tensor(value: object) -> bool:
+def is_tensor(value: Any) -> bool:
     """Whether `value` is a plain tensor: strided, not quantised, with data, and of no subclass."""
     torch = sys.modules.get("torch")
     return (
         torch is not None
         and type(value) in {torch.Tensor, torch.nn.Parameter}
-        and value.layout is torch.strided  # type: ignore[attr-defined]
-        and not value.is_quantized  # type: ignore[attr-defined]
-        and not value.is_meta  # type: ignore[attr-defined]
+        and value.layout is torch.strided
+        and not value.is_quantized
+        and not value.is_meta
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 import click
 
 import poptune as tune
+from poptune import storage
 from poptune.errors import EndedWarning
 
 _INTERRUPTED = 130
@@ -137,12 +138,10 @@ def _trust(path: str) -> None:
 
 def _may_be_experiment(path: str) -> bool:
     """Whether there is an experiment; of a remote place, which is not asked for it yet, there may be."""
-    from poptune.storage import local_path, origin, remote_url  # noqa: PLC0415 - not every command needs it
-
-    if remote_url(path):
+    if storage.remote_url(path):
         return True
-    folder = local_path(path)
-    return folder.joinpath(_JOURNAL).is_file() or origin(folder) is not None
+    folder = storage.local_path(path)
+    return folder.joinpath(_JOURNAL).is_file() or storage.origin(folder) is not None
 
 
 def _has_ended(results: tune.ResultGrid) -> bool:
@@ -154,12 +153,13 @@ def _show_warning(
     category: type[Warning],
     filename: str,
     lineno: int,
-    file: TextIO | None = None,  # noqa: ARG001 - a hook's arguments
-    line: str | None = None,  # noqa: ARG001
+    file: TextIO | None = None,
+    line: str | None = None,
 ) -> None:
+    del line  # whoever runs a command did not write it
     where = "" if issubclass(category, tune.PoptuneWarning) else f"{filename}:{lineno}: {category.__name__}: "
     text = _how_further(message) if isinstance(message, EndedWarning) else str(message)
-    click.echo(f"Warning: {where}{_printable(text)}", err=True)
+    click.echo(f"Warning: {where}{_printable(text)}", file=file, err=True)
 
 
 def _how_further(ended: EndedWarning) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name that everybody knows
+import torch.nn.functional as F
 from torch import nn, optim
 
 import poptune as tune
@@ -26,7 +26,7 @@ BATCH, BATCHES_AN_ITERATION, SCORED_IMAGES = 64, 5, 256
 BETAS = (0.5, 0.999)
 
 
-class Generator(nn.Module):  # type: ignore[misc]
+class Generator(nn.Module):
     """Noise ``[n, 100, 1, 1]`` to images ``[n, 1, 32, 32]`` from -1 to 1."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Generator(nn.Module):  # type: ignore[misc]
         return self.main(noise)
 
 
-class Discriminator(nn.Module):  # type: ignore[misc]
+class Discriminator(nn.Module):
     """Images ``[n, 1, 32, 32]`` to probabilities ``[n]`` of being real."""
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ def weights_init(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
-class Net(nn.Module):  # type: ignore[misc]
+class Net(nn.Module):
     """A LeNet that tells digits: images ``[n, 1, 28, 28]`` from -1 to 1 to log-probabilities ``[n, 10]``."""
 
     def __init__(self) -> None:

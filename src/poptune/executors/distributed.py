@@ -122,7 +122,7 @@ def in_the_clusters_words(bundle: Mapping[str, float]) -> dict[str, float]:
 
 def _ray() -> ModuleType:
     try:
-        from poptune.executors import ray  # noqa: PLC0415 - optional, and slow to import
+        from poptune.executors import ray
     except ImportError as error:
         if error.name is None or error.name.split(".")[0] != "ray":
             raise

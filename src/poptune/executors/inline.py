@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from poptune.attempts import attempt
 from poptune.checkpoints import CheckpointStore
 from poptune.executors.base import Work, check_at_least, on_one_machine, working_folder
 from poptune.runtime import current
@@ -85,13 +86,13 @@ class InlineWorkers:
             self._sit(assignment)
 
     def _sit(self, assignment: Assignment) -> None:
-        try:
-            seat = _Seat(self._work, assignment, self._store, self._messages)
-        except Exception as error:  # noqa: BLE001 - to open a config runs the user's code
-            self._messages.append(cannot_begin(assignment, error))
-            return
-        self._seats[assignment.trial] = seat
-        self._line.append(seat)
+        seat = attempt(  # to open a config runs the user's code
+            lambda: _Seat(self._work, assignment, self._store, self._messages),
+            or_else=lambda error: self._messages.append(cannot_begin(assignment, error)),
+        )
+        if seat is not None:
+            self._seats[assignment.trial] = seat
+            self._line.append(seat)
 
     def proceed(self, order: ProceedOrder) -> None:
         if (seat := self._seats.get(order.trial)) is not None:

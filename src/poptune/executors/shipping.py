@@ -17,6 +17,7 @@ from typing import Any
 import cloudpickle
 
 from poptune import pickling
+from poptune.attempts import attempt
 from poptune.errors import ConfigurationError
 from poptune.runtime import shared
 from poptune.runtime.trainable import Prepared
@@ -118,11 +119,7 @@ def _functions(trainable: object, seen: set[int] | None = None) -> Iterator[type
 
 
 def _can_pickle(value: object) -> bool:
-    try:
-        cloudpickle.dumps(value)
-    except Exception:  # noqa: BLE001 - pickling runs code of any kind; here only whether it works counts
-        return False
-    return True
+    return attempt(lambda: bool(cloudpickle.dumps(value)), or_else=lambda _: False)
 
 
 def modules_used(prepared: Prepared, shipment: Shipment) -> list[str]:

@@ -53,7 +53,7 @@ def bind(thing: Any, /, *names: str, scheduler: Any = None, **paths: str) -> Bou
     if not names and not paths:
         raise ConfigurationError('bind() needs the names of what is bound, got none: bind(optimizer, "lr")')
     if hasattr(thing, "param_groups"):
-        from poptune.integrations.torch import bind as bind_optimizer  # noqa: PLC0415 - imports torch
+        from poptune.integrations.torch import bind as bind_optimizer
 
         return bind_optimizer(thing, *names, scheduler=scheduler, **paths)
     if scheduler is not None:

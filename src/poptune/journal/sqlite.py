@@ -40,13 +40,16 @@ _READ_NUMBERED = """
     SELECT number, kind, version, trial, payload FROM records
     WHERE number >= ? AND (? IS NULL OR number <= ?) ORDER BY number
 """
-# What is appended while a reader is under way is for the next one.
-_UP_TO_NOW = "number <= (SELECT MAX(number) FROM records)"
-_READ = f"SELECT kind, version, trial, payload FROM records WHERE {_UP_TO_NOW} ORDER BY number"  # noqa: S608
-_RESULTS = f"""
+# Up to the number that is the last now: what is appended while a reader is under way is for the next one.
+_READ = """
     SELECT kind, version, trial, payload FROM records
-    WHERE trial = ? AND kind IN ('reported', 'results') AND {_UP_TO_NOW} ORDER BY number
-"""  # noqa: S608
+    WHERE number <= (SELECT MAX(number) FROM records) ORDER BY number
+"""
+_RESULTS = """
+    SELECT kind, version, trial, payload FROM records
+    WHERE trial = ? AND kind IN ('reported', 'results') AND number <= (SELECT MAX(number) FROM records)
+    ORDER BY number
+"""
 _BEGINNINGS = """
     SELECT kind, version, trial, payload FROM records
     WHERE trial IS NULL AND kind IN ('created', 'resumed') ORDER BY number

@@ -15,8 +15,8 @@ from poptune.mirroring.holding import HoldingStore
 from poptune.mirroring.mirror import Mirror
 from poptune.notices import warn
 from poptune.storage.remote import Remote
+from poptune.storage.remote_errors import LostLockError, RemoteError
 from poptune.storage.retry import BackOff
-from poptune.storage.trouble import LostLockError, RemoteError
 
 _EVERY_S = 0.5
 PATIENCE_AT_BEGIN_S = 60.0

@@ -15,10 +15,8 @@ from pathlib import Path
 from poptune.errors import ExperimentError, JournalError
 from poptune.journal import Record, SqliteJournal, UnopenedObjects
 from poptune.layout import Layout
-from poptune.mirroring.journal import MirroredJournal, records_in
-from poptune.mirroring.logs import is_log
-from poptune.mirroring.parts import Part, assembled, matching
-from poptune.mirroring.streams import (
+from poptune.mirroring.file_parts import Part, assembled, matching
+from poptune.mirroring.growing_files import (
     JOURNAL_PREFIX,
     JOURNAL_SUFFIX,
     OBJECTS_PREFIX,
@@ -27,6 +25,8 @@ from poptune.mirroring.streams import (
     parts_in,
     reader,
 )
+from poptune.mirroring.journal import MirroredJournal, records_in
+from poptune.mirroring.logs import is_log
 from poptune.places import lie_with_their_trials
 from poptune.storage.locations import ORIGIN_NAME, mark, reading_copy
 from poptune.storage.remote import Remote, open_remote, patiently

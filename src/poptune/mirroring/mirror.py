@@ -33,11 +33,8 @@ from pathlib import Path
 
 from poptune.errors import CorruptCheckpointError, ExperimentError
 from poptune.layout import Layout
-from poptune.mirroring.holding import HoldingStore
-from poptune.mirroring.journal import MirroredJournal
-from poptune.mirroring.logs import Logs
-from poptune.mirroring.parts import Part
-from poptune.mirroring.streams import (
+from poptune.mirroring.file_parts import Part
+from poptune.mirroring.growing_files import (
     JOURNAL_PREFIX,
     JOURNAL_SUFFIX,
     OBJECTS_PREFIX,
@@ -47,6 +44,9 @@ from poptune.mirroring.streams import (
     last_whole,
     parts_in,
 )
+from poptune.mirroring.holding import HoldingStore
+from poptune.mirroring.journal import MirroredJournal
+from poptune.mirroring.logs import Logs
 from poptune.storage.remote import Remote, read_or_none
 from poptune.storage.transfers import (
     checkpoints_among,

@@ -36,7 +36,7 @@ def curves(results: Result | ResultGrid, metric: str | None = None, *, best_only
         ExperimentError: No trial has reported a result yet.
         ImportError: matplotlib is not installed.
     """
-    from poptune.plots.figure import add_legend, add_title, new_figure  # noqa: PLC0415 - optional
+    from poptune.plots.figure import add_legend, add_title, new_figure
 
     metric = metric or results.metric
     if metric is None:

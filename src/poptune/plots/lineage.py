@@ -40,7 +40,7 @@ def lineage(results: ResultGrid) -> Figure:
     Raises:
         ImportError: matplotlib is not installed.
     """
-    from poptune.plots import figure as look  # noqa: PLC0415 - optional
+    from poptune.plots import figure as look
 
     lanes = {trial.trial_id: lane for lane, trial in enumerate(results)}
     labelled = min(len(lanes), _MOST_LABELLED)

@@ -38,7 +38,7 @@ def schedule(results: Result | ResultGrid | Schedule, keys: Sequence[str] | None
         ConfigurationError: A key is in no config, or there are no hyperparameters.
         ImportError: matplotlib is not installed.
     """
-    from poptune.plots.figure import add_legend, add_title, new_figure  # noqa: PLC0415 - optional
+    from poptune.plots.figure import add_legend, add_title, new_figure
 
     trials = list(results) if isinstance(results, ResultGrid) else []
     ways = list(results.lineage.segments.values()) if isinstance(results, ResultGrid) else []

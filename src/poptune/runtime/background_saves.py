@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
+from poptune.attempts import attempt
 from poptune.checkpoints import Checkpoint
 from poptune.runtime.protocol import Channel, Idle, Message, Order, Result
 from poptune.runtime.session import States
@@ -91,13 +92,14 @@ class BackgroundSaves:
         while True:
             act = self._line.get()
             if self._error is None:
-                try:
-                    act()
-                except Exception as error:  # noqa: BLE001 - raised where the training code can see it
-                    self._error = error
+                attempt(act, or_else=self._keep)
             with self._changed:
                 self._pending -= 1
                 self._changed.notify()
+
+    def _keep(self, error: Exception) -> None:
+        """Keep an error until it can be raised where the training code sees it."""
+        self._error = error
 
     def receive(self) -> Order:
         return self._channel.receive()

@@ -147,7 +147,7 @@ class TrialContext:
             ...     rng = tune.get_context().rng()
             ...     tune.report({"loss": rng.random()})
         """
-        import numpy as np  # noqa: PLC0415 - not every trial needs it
+        import numpy as np
 
         return np.random.default_rng(self.seed)
 

@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from poptune.attempts import attempt
 from poptune.runtime.launch_protocol import (
     Answer,
     Exited,
@@ -56,10 +57,8 @@ class _Launcher:
         failed, reason = {}, ""
         may_fork = request.fork and sys.platform == "linux"
         for name in _with_companions(request.modules) if may_fork else ():
-            try:
-                importlib.import_module(name)
-            except Exception as error:  # noqa: BLE001 - preloading is a favour; the worker will tell the error
-                failed[name] = f"{type(error).__name__}: {error}"
+            if trouble := _trouble_importing(name):
+                failed[name] = trouble
             if what := _what_forbids_forks():
                 reason = f"importing {name} has started {what}"
                 break
@@ -124,6 +123,16 @@ class _Launcher:
         for child in [child for child in self.children if child.pid == pid]:
             child.returncode = status
             self.children.remove(child)
+
+
+def _trouble_importing(name: str) -> str:
+    """Import a module, and say what prevents it. That is no failure: the worker that needs it will tell."""
+
+    def imported() -> str:
+        importlib.import_module(name)
+        return ""
+
+    return attempt(imported, or_else=lambda error: f"{type(error).__name__}: {error}")
 
 
 def _with_companions(modules: list[str]) -> Iterator[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from operator import getitem
 from typing import Any, Protocol, runtime_checkable
 
+from poptune.attempts import attempt
 from poptune.checkpoints import Checkpoint
 from poptune.errors import TrainableError, TrainingCodeError
 from poptune.runtime.config_reads import LoopReads, Span, frame_of_user
@@ -140,13 +141,10 @@ class LiveState:
             return False
         new = self._session.config
         changed = self._unbound(changed_paths(self._adopted, new))
-        try:
-            loaded = checkpoint.to_dict()
-            mutated = set(changed_paths(loaded[OURS]["config"], plain_part(new)))
-            if any(self._is_built_in(path) for path in changed if path not in mutated):
-                return False
-            self._load(loaded)
-        except Exception:  # noqa: BLE001 - what is no matter of other objects is raised again on entering
+        mutated = attempt(  # what is no matter of other objects is raised again on entering
+            lambda: self._load_unless_built_in(checkpoint, changed), or_else=lambda _: None
+        )
+        if mutated is None:
             return False
         self._turn_to(new, unproven=[path for path in changed if path in mutated])
         self._last = self._session.iteration - 1
@@ -176,6 +174,15 @@ class LiveState:
         mine, adopted = (reduce(getitem, above, config) for config in (self._config, self._adopted))
         place = self._places[path] = (mine, adopted, key)
         return place
+
+    def _load_unless_built_in(self, checkpoint: Checkpoint, changed: Sequence[str]) -> set[str] | None:
+        """Load a donor's state, and say which of its values were mutated; None if others need new objects."""
+        loaded = checkpoint.to_dict()
+        mutated = set(changed_paths(loaded[OURS]["config"], plain_part(self._session.config)))
+        if any(self._is_built_in(path) for path in changed if path not in mutated):
+            return None
+        self._load(loaded)
+        return mutated
 
     def _unbound(self, paths: Iterable[str]) -> list[str]:
         """Return those of these paths whose values the loop's code has to read."""

@@ -31,7 +31,7 @@ class StorableParts:
         """Return the object."""
         leaves = dict(self.leaves)
         if self.tensors:
-            import torch  # noqa: PLC0415 - where there are tensors, there is torch
+            import torch
 
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "The given NumPy array is not writable")

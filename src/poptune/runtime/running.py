@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from poptune.attempts import attempt
 from poptune.checkpoints import Checkpoint
 from poptune.course import with_values
 from poptune.errors import CheckpointError, TrainingCodeError
@@ -55,11 +56,7 @@ def run_trial(prepared: Prepared, session: Session, channel: Channel) -> None:
 
 def _adopt(session: Session, unwinding: Reassigned) -> CodeFailed | None:
     """Go on from where it says; return the trial's failure if that cannot be."""
-    try:
-        session.adopt(unwinding.assignment)
-    except Exception as error:  # noqa: BLE001 - to open a config runs the user's code
-        return _failed(session, error)
-    return None
+    return attempt(lambda: session.adopt(unwinding.assignment), or_else=lambda error: _failed(session, error))
 
 
 def _run_once(prepared: Prepared, session: Session) -> Message | None:

@@ -220,7 +220,7 @@ class _Leaves:
         return name
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it tells no types
+class _Pickler(cloudpickle.Pickler):
     def __init__(self, file: io.BytesIO, leaves: _Leaves) -> None:
         super().__init__(file)
         self._leaves = leaves

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poptune.attempts import attempt
 from poptune.checkpoints import Checkpoint
 from poptune.notices import warn
 from poptune.runtime.session import States
@@ -40,7 +41,7 @@ def pack(folder: Path, *, limit_bytes: float) -> Files:
     Raises:
         OSError: They cannot be read, or are more than the limit.
     """
-    import numpy as np  # noqa: PLC0415 - 60 ms, for those who send nothing
+    import numpy as np
 
     files: dict[str, Any] = {}
     size_bytes = 0
@@ -94,10 +95,7 @@ class ReceivingStates:
     def open(self, relative_path: str, *, trusted: bool = False) -> Checkpoint:
         """Return a checkpoint: out of its files if they were sent and did arrive, else from the store."""
         if (reference := self._sent.pop(relative_path, None)) is not None:
-            try:
-                self._lay_out(relative_path, self._fetch(reference))
-            except Exception as error:  # noqa: BLE001 - the store has it in any case
-                self._tell(error)
+            attempt(lambda: self._lay_out(relative_path, self._fetch(reference)), or_else=self._tell)
         if self._open is not None and self._open[0] == relative_path:
             return Checkpoint.from_store(self._open[1], trusted=trusted)
         return self._store.open(relative_path, trusted=trusted)

@@ -23,6 +23,7 @@ from typing import NoReturn
 import cloudpickle
 import msgspec
 
+from poptune.attempts import attempt
 from poptune.runtime import shared
 from poptune.runtime.background_saves import BackgroundSaves
 from poptune.runtime.printed_lines import print_by_lines
@@ -190,19 +191,23 @@ def train_all(channel: Channel, terms: Terms, store: States, open_trainable: Cal
     become_helper()
     background = BackgroundSaves(channel, store) if terms.background_saves else None
     speaks, states = background or channel, background or store
-    prepared: Prepared | None = None
+    opened = functools.cache(open_trainable)
+
+    def begin(order: Assignment) -> tuple[Prepared, Session]:
+        prepared, session = opened(), Session(speaks, terms, order, states)
+        _enter_folder(session.folder)
+        return prepared, session
+
+    def decline(order: Assignment, error: Exception) -> None:
+        channel.send(cannot_begin(order, error))
+        channel.send(Idle(trial=order.trial))
+
     while not isinstance(order := channel.receive(), QuitOrder):
         if not isinstance(order, Assignment):
             continue  # meant for a trial that has left this worker meanwhile
-        try:
-            prepared = prepared or open_trainable()
-            session = Session(speaks, terms, order, states)
-            _enter_folder(session.folder)
-        except Exception as error:  # noqa: BLE001 - told to the user as the trial's failure
-            channel.send(cannot_begin(order, error))
-            channel.send(Idle(trial=order.trial))
-            continue
-        run_trial(prepared, session, speaks)
+        begun = attempt(functools.partial(begin, order), or_else=functools.partial(decline, order))
+        if begun is not None:
+            run_trial(*begun, speaks)
 
 
 class _FolderError(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -27,7 +27,7 @@ the storage, since no node has it in its memory any more."""
 class Accounts:
     """What is counted while a cluster is simulated."""
 
-    spent_s: Counter[Spent] = field(default_factory=Counter)
+    spent_s: defaultdict[Spent, float] = field(default_factory=lambda: defaultdict(float))
     sent_bytes: Counter[Road] = field(default_factory=Counter)
     transfers: Counter[Road] = field(default_factory=Counter)
     happened: Counter[str] = field(default_factory=Counter)
@@ -43,8 +43,8 @@ class Accounts:
 
     def undo(self, iterations_s: float) -> None:
         """Note that a failure undid so much training."""
-        self.spent_s["training"] -= iterations_s  # type: ignore[assignment]
-        self.spent_s["lost"] += iterations_s  # type: ignore[assignment]
+        self.spent_s["training"] -= iterations_s
+        self.spent_s["lost"] += iterations_s
 
     def shares(self) -> Mapping[Spent, float]:
         """Return which part of all the trials' time went where."""

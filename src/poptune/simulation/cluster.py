@@ -117,7 +117,7 @@ class Cluster:
         needs = experiment.scheduler.needs
         self._workers = SimulatedWorkers(needs.time_attr, needs.metric or "score")
         self._train = train
-        self._random = random.Random(spec.seed)  # noqa: S311 - no secret
+        self._random = random.Random(spec.seed)
         self._nodes = [self._new_node() for _ in range(spec.nodes)]
         self._storage = Link(spec.storage_rate)
         self._processes: dict[TrialId, _Process] = {}
@@ -190,7 +190,7 @@ class Cluster:
     # Trials
 
     def _do(self, process: _Process, doing: Spent) -> None:
-        self.accounts.spent_s[process.doing] += self.now_s - process.since_s  # type: ignore[assignment]
+        self.accounts.spent_s[process.doing] += self.now_s - process.since_s
         process.doing, process.since_s = doing, self.now_s
 
     def _enter(self, start: Start) -> None:

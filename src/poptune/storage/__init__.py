@@ -1,10 +1,10 @@
 """Remote storage: where an experiment is when it is not only a folder of this machine.
 
 `locations` tells a folder from a remote URL, and names the local folder that stands for one. `remote` is the
-remote folder, and the one place that knows fsspec; `trouble` is what can go wrong there, and `retry` what is
-done about it. `transfers` brings single checkpoints there and back, `stores` is that as checkpoint stores,
-and `lock` lets one controller at a time work on a remote experiment. They are imported when they are asked
-for: a worker of a run in a folder needs but `opening`, which finds the store.
+remote folder, and the one place that knows fsspec; `remote_errors` is what can go wrong there, and `retry`
+what is done about it. `transfers` brings single checkpoints there and back, `stores` is that as checkpoint
+stores, and `lock` lets one controller at a time work on a remote experiment. They are imported when they are
+asked for: a worker of a run in a folder needs but `opening`, which finds the store.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     )
     from poptune.storage.opening import open_store
     from poptune.storage.remote import Remote, open_remote
+    from poptune.storage.remote_errors import MissingObjectError, RemoteError
     from poptune.storage.stores import FetchingStore, UploadingStore
-    from poptune.storage.trouble import MissingObjectError, RemoteError
 
 __all__ = [
     "FetchingStore",
@@ -54,6 +54,6 @@ __getattr__ = exports(
         "opening": "open_store",
         "remote": "Remote open_remote",
         "stores": "FetchingStore UploadingStore",
-        "trouble": "MissingObjectError RemoteError",
+        "remote_errors": "MissingObjectError RemoteError",
     },
 )

@@ -21,7 +21,7 @@ from typing import Any, Self
 from poptune.errors import ExperimentError
 from poptune.notices import warn
 from poptune.storage.remote import Remote, patiently, read_or_none
-from poptune.storage.trouble import LostLockError, RemoteError
+from poptune.storage.remote_errors import LostLockError, RemoteError
 
 LOCK_NAME = ".poptune/lock.json"
 BEAT_S = 4.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from poptune import storage
 from poptune.checkpoints import CheckpointStore, DirectoryStore
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ def open_store(root: Path, remote: str = "", *, uploads: bool = False) -> Checkp
     """
     if not remote:
         return DirectoryStore(root)
-    from poptune.storage.remote import open_remote  # noqa: PLC0415 - most workers need none of it
-    from poptune.storage.stores import FetchingStore, UploadingStore  # noqa: PLC0415
-
-    fetching = FetchingStore(root, lambda: open_remote(remote))
-    return UploadingStore(root, open_remote(remote)) if uploads else fetching
+    if uploads:
+        return storage.UploadingStore(root, storage.open_remote(remote))
+    return storage.FetchingStore(root, lambda: storage.open_remote(remote))

@@ -12,8 +12,8 @@ from typing import Any, Protocol, TypeVar, final
 
 from poptune.errors import ConfigurationError
 from poptune.storage.locations import is_safe, join, split
+from poptune.storage.remote_errors import MissingObjectError, RemoteError, explained
 from poptune.storage.retry import persistently
-from poptune.storage.trouble import MissingObjectError, RemoteError, explained
 
 _Made = TypeVar("_Made")
 _WITHOUT_FOLDERS = {"abfs", "abfss", "adl", "az", "gcs", "gs", "memory", "oss", "s3", "s3a"}
@@ -122,20 +122,21 @@ class FsspecFolder:
         self._scheme = url.partition("://")[0]
         made = _file_system_class(url)
         with self._explained("opened"):
-            options = made._get_kwargs_from_urls(url)  # noqa: SLF001 - how fsspec's own open() does it
+            # Not by fsspec's url_to_fs(), for which a name with "::" in it would be one file within another.
+            options = made._get_kwargs_from_urls(url)  # noqa: SLF001 - how url_to_fs() does it
             self._files = made(**{**_OPTIONS.get(self._scheme, {}), **options})
-            self._root = made._strip_protocol(url).rstrip("/")  # noqa: SLF001
+            self._root = made._strip_protocol(url).rstrip("/")  # noqa: SLF001 - how url_to_fs() does it
 
     @property
     def url(self) -> str:
         return self._url
 
     def write(self, name: str, content: bytes) -> None:
-        self._put(name, lambda path: self._files.pipe_file(path, content))
+        self.put(name, lambda path: self._files.pipe_file(path, content))
 
     def upload(self, path: Path, name: str) -> None:
         path.stat()
-        self._put(name, lambda place: self._files.put_file(str(path), place))
+        self.put(name, lambda place: self._files.put_file(str(path), place))
 
     def read(self, name: str) -> bytes:
         with self._explained("read", name):
@@ -169,7 +170,7 @@ class FsspecFolder:
     def copy(self, name: str, to: Remote) -> None:
         assert isinstance(to, FsspecFolder)
         try:
-            to._put(name, lambda place: self._files.cp_file(self._path(name), place))  # noqa: SLF001 - one of us
+            to.put(name, lambda place: self._files.cp_file(self._path(name), place))
         except RemoteError as error:
             if not isinstance(error.__cause__, NotImplementedError):
                 raise
@@ -177,7 +178,8 @@ class FsspecFolder:
                 self.download(name, Path(folder, "object"))
                 to.upload(Path(folder, "object"), name)
 
-    def _put(self, name: str, put: Callable[[str], object]) -> None:
+    def put(self, name: str, put: Callable[[str], object]) -> None:
+        """Have an object be written by a function of its path; try again with its folders if they lack."""
         path = self._path(name)
         with self._explained("written", name):
             try:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from poptune.storage.trouble import RemoteError
+from poptune.storage.remote_errors import RemoteError
 
 _Made = TypeVar("_Made")
 _FIRST_PAUSE_S = 0.2

@@ -13,6 +13,7 @@ from poptune.checkpoints import Checkpoint, DirectoryStore, StoredCheckpoint
 from poptune.checkpoints.manifest import MANIFEST_NAME, read_manifest
 from poptune.errors import CheckpointError, CorruptCheckpointError
 from poptune.storage.remote import Remote, patiently, read_or_none
+from poptune.storage.remote_errors import RemoteError
 from poptune.storage.retry import persistently
 from poptune.storage.transfers import (
     checkpoints_in,
@@ -21,7 +22,6 @@ from poptune.storage.transfers import (
     manifest_of,
     upload_checkpoint,
 )
-from poptune.storage.trouble import RemoteError
 
 if TYPE_CHECKING:
     from poptune.types import CheckpointId

@@ -14,7 +14,7 @@ from poptune.checkpoints.manifest import MANIFEST_NAME, missing_file, read_manif
 from poptune.errors import CorruptCheckpointError
 from poptune.places import checkpoint_of, lie_with_their_trials
 from poptune.storage.remote import Remote, read_or_none
-from poptune.storage.trouble import MissingObjectError
+from poptune.storage.remote_errors import MissingObjectError
 
 
 def manifest_of(relative_path: str) -> str:

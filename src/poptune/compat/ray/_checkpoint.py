@@ -38,27 +38,25 @@ class Checkpoint(metaclass=_CheckpointClass):
     Two are equal if they are of the same folder.
 
     Args:
-        path: The folder.
+        path: The folder; or a checkpoint of poptune's own.
         filesystem: Only ``None`` can be honoured.
 
     Raises:
         ConfigurationError: There is no such folder, or a file system is given.
     """
 
-    def __init__(self, path: str | PathLike[str], filesystem: object = None) -> None:
+    def __init__(self, path: str | PathLike[str] | poptune.Checkpoint, filesystem: object = None) -> None:
         if filesystem is not None:
             raise ConfigurationError(
                 "Checkpoint(filesystem=...) cannot be honoured here, where it is a folder of this machine, "
                 f"got {filesystem!r}: leave it out"
             )
-        self._native = poptune.Checkpoint.from_directory(fspath(path).removeprefix("file://"))
+        self._native = path if isinstance(path, poptune.Checkpoint) else _from_folder(path)
 
     @classmethod
     def from_native(cls, native: poptune.Checkpoint) -> Checkpoint:
         """Return a checkpoint of poptune's own in this form."""
-        made = cls.__new__(cls)
-        made._native = native  # noqa: SLF001 - what __init__ does
-        return made
+        return cls(native)
 
     @classmethod
     def from_dict(cls, data: dict[Any, Any]) -> Checkpoint:
@@ -139,6 +137,10 @@ class Checkpoint(metaclass=_CheckpointClass):
 
     def __repr__(self) -> str:
         return repr(self._native)
+
+
+def _from_folder(path: str | PathLike[str]) -> poptune.Checkpoint:
+    return poptune.Checkpoint.from_directory(fspath(path).removeprefix("file://"))
 
 
 def _no_attribute(name: str) -> AttributeError:

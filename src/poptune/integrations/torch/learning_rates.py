@@ -16,9 +16,7 @@ ReduceLROnPlateau scales down to a ``min_lr``, below which the moved rate does n
 from __future__ import annotations
 
 import contextlib
-import copy
 import math
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -26,6 +24,7 @@ from torch import Tensor
 from torch.optim import lr_scheduler
 
 from poptune.errors import ConfigurationError, TrainableError
+from poptune.integrations.torch.scheduler_internals import Stage, members, present_member, staged, tell_rates
 
 GROUP_KEYS = ("lr", "initial_lr", "max_lr", "min_lr")
 _SCHEDULER_KEYS = ("base_lrs", "max_lrs")
@@ -68,8 +67,8 @@ class LearningRates:
             return
         if len(self._schedulers) == 1:
             [only] = self._schedulers
-            members = _members(only) if isinstance(only, lr_scheduler.SequentialLR) else [only]
-            if all(type(member) in _IN_CLOSED_FORM for member in members):
+            parts = members(only) if isinstance(only, lr_scheduler.SequentialLR) else [only]
+            if all(type(part) in _IN_CLOSED_FORM for part in parts):
                 return
         raise ConfigurationError(
             "The rate of a cosine schedule with an eta_min can be moved to another base rate if the "
@@ -83,7 +82,7 @@ class LearningRates:
         while waiting:
             scheduler = waiting.pop()
             yield scheduler
-            waiting += _members(scheduler)
+            waiting += members(scheduler)
 
     @property
     def bases(self) -> list[float]:
@@ -141,14 +140,12 @@ class LearningRates:
             for key in _SCHEDULER_KEYS:
                 if (rates := getattr(scheduler, key, None)) is not None:
                     setattr(scheduler, key, list(map(_moved, rates, old, new)))
-            if hasattr(scheduler, "_last_lr"):
-                scheduler._last_lr = [_copied(group["lr"]) for group in self.groups]  # noqa: SLF001
+            tell_rates(scheduler, self.groups)
 
     def _floor(self, scheduler: Any) -> float:
         """The part of the present rate that is no multiple of the base rate."""
         if isinstance(scheduler, lr_scheduler.SequentialLR):
-            place = bisect_right(scheduler._milestones, scheduler.last_epoch)  # noqa: SLF001
-            return self._floor(_members(scheduler)[place])
+            return self._floor(present_member(scheduler))
         if not isinstance(scheduler, _WITH_ETA_MIN):
             return 0.0
         if isinstance(scheduler, lr_scheduler.CosineAnnealingLR):
@@ -184,8 +181,8 @@ class LearningRates:
 
     def _rehearsed(self, old: Sequence[float], new: Sequence[float]) -> list[float]:
         """Return the rates of the next steps after a move, as copies of the schedulers make them."""
-        stage = _Stage(self.groups)
-        copies = [_staged(each, stage) for each in self._schedulers]
+        stage = Stage(self.groups)
+        copies = [staged(each, stage) for each in self._schedulers]
         LearningRates(stage.param_groups, copies).move(old, new)
         rates: list[float] = []
         with contextlib.suppress(Exception):  # beyond its last step, or it needs arguments: so be it
@@ -194,41 +191,6 @@ class LearningRates:
                     scheduler.step()
                 rates += [float(group["lr"]) for group in stage.param_groups]
         return rates
-
-
-class _Stage:
-    """Stands in for an optimizer while copies of its schedulers take a step."""
-
-    def __init__(self, groups: Sequence[dict[str, Any]]) -> None:
-        self._opt_called = True
-        self.param_groups = [
-            {key: _copied(value) for key, value in group.items() if key != "params"} for group in groups
-        ]
-
-    def step(self) -> None:
-        """See ``torch.optim.Optimizer.step``; schedulers ask whether they have wrapped it."""
-
-    step._wrapped_by_lr_sched = True  # type: ignore[attr-defined]  # noqa: SLF001
-
-
-def _members(scheduler: Any) -> Sequence[Any]:
-    return getattr(scheduler, "_schedulers", ())
-
-
-def _staged(scheduler: Any, stage: _Stage) -> Any:
-    """Copy a scheduler as far as a step changes it."""
-    twin = copy.copy(scheduler)
-    twin.optimizer = stage
-    for key, value in vars(scheduler).items():
-        if key == "_schedulers":
-            twin._schedulers = [_staged(member, stage) for member in value]  # noqa: SLF001
-        elif isinstance(value, list):
-            setattr(twin, key, list(map(_copied, value)))
-    return twin
-
-
-def _copied(value: Any) -> Any:
-    return value.clone() if isinstance(value, Tensor) else value
 
 
 def _moved(rate: Any, old: float, new: float, kept: float = 0.0) -> Any:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +56,7 @@ class OrderConformance(MakesExecutors):
             workers.close(5.0)
 
     def test_a_trial_waits_inside_report_at_its_milestone(self, tmp_path: Path) -> None:
-        def train(config: dict[str, Any]) -> None:  # noqa: ARG001 - every trainable takes it
+        def train(_config: dict[str, Any]) -> None:
             secret = object()
             for _ in range(10):
                 tune.report({"local": id(secret)})
@@ -132,7 +135,7 @@ class OrderConformance(MakesExecutors):
         assert len(talk.results(A)) == 1
 
     def test_orders_for_trials_that_nobody_holds_are_ignored(self, tmp_path: Path) -> None:
-        def train(config: dict[str, Any]) -> None:  # noqa: ARG001 - every trainable takes it
+        def train(_config: dict[str, Any]) -> None:
             tune.report({"x": 1})
 
         with self.talk(tmp_path, train) as talk:
@@ -209,7 +212,7 @@ class OrderConformance(MakesExecutors):
 
     @pytest.mark.parametrize("times", [1, 2])
     def test_unwinding_may_be_swallowed(self, tmp_path: Path, times: int) -> None:
-        def train(config: dict[str, Any]) -> None:  # noqa: ARG001 - every trainable takes it
+        def train(_config: dict[str, Any]) -> None:
             swallowed = 0
             while True:
                 try:
@@ -236,10 +239,6 @@ class OrderConformance(MakesExecutors):
         self, tmp_path: Path, kind: str
     ) -> None:
         def train(config: dict[str, Any]) -> None:
-            import multiprocessing  # noqa: PLC0415 - runs in the worker
-            import threading  # noqa: PLC0415
-            from multiprocessing.process import BaseProcess  # noqa: PLC0415
-
             gone = Path(config["notes"]).with_name("gone")
 
             def linger() -> None:

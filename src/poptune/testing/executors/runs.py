@@ -162,7 +162,8 @@ class RunConformance(MakesExecutors):
                 tune.report({"height": 1.0, "deep": {"inner": object()}})
 
             def no_checkpoint() -> None:
-                tune.report({"height": 1.0, "epoch": 1}, checkpoint={"weights": 1})  # type: ignore[arg-type]
+                weights: Any = {"weights": 1}
+                tune.report({"height": 1.0, "epoch": 1}, checkpoint=weights)
 
             def leaves() -> None:
                 raise SystemExit("enough")
@@ -270,7 +271,7 @@ class RunConformance(MakesExecutors):
             assert list(result.metrics_dataframe["training_iteration"]) == [1, 2, 3, 4, 5, 6, 7, 8]
 
     def test_workers_are_reused_unless_it_is_forbidden(self, tmp_path: Path) -> None:
-        def train(config: dict[str, Any]) -> None:  # noqa: ARG001 - every trainable takes it
+        def train(_config: dict[str, Any]) -> None:
             tune.report({"height": 1.0})
 
         def pids(name: str, **settings: Any) -> set[int]:
@@ -300,7 +301,7 @@ class RunConformance(MakesExecutors):
             assert len(pids) == 2, "an evicted trial's worker takes the next"
 
     def test_a_trial_is_told_who_and_where_it_is(self, tmp_path: Path) -> None:
-        def train(config: dict[str, Any], data: list[int]) -> None:  # noqa: ARG001 - it must take it
+        def train(_config: dict[str, Any], data: list[int]) -> None:
             context = tune.get_context()
             tune.report(
                 {

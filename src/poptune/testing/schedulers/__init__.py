@@ -1,7 +1,7 @@
 """What every scheduler must do, as tests to run: in a real machine, with workers that only exist on paper.
 
 `plans` has the tests through whatever may happen to an experiment, as a `story` tells it; `draws` those on
-chance and on the order of trials; `manners` those on what a scheduler says of itself. A selector or an
+chance and on the order of trials; `needs_and_pickling` those on a scheduler by itself. A selector or an
 explorer is tested as part of a ``PopulationBasedTraining``.
 
 Example:
@@ -25,12 +25,12 @@ Example:
 from __future__ import annotations
 
 from poptune.testing.schedulers.draws import DrawConformance
-from poptune.testing.schedulers.manners import MannerConformance
+from poptune.testing.schedulers.needs_and_pickling import NeedsAndPicklingConformance
 from poptune.testing.schedulers.plans import PlanConformance
 from poptune.testing.schedulers.story import Happening, Story
 
 
-class SchedulerConformance(PlanConformance, DrawConformance, MannerConformance):
+class SchedulerConformance(PlanConformance, DrawConformance, NeedsAndPicklingConformance):
     """Subclass it as ``Test...`` and say how a scheduler is made."""
 
 

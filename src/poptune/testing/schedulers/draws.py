@@ -94,7 +94,7 @@ class DrawConformance(MakesSchedulers):
     @given(seed=st.integers(0, 2**32))
     def test_permuting_the_trials_permutes_the_plans(self, seed: int) -> None:
         """Where no two scores are equal, the numbers of trials decide nothing: draw by rank, not by index."""
-        chance = random.Random(seed)  # noqa: S311 - no secret
+        chance = random.Random(seed)
         labels = range(len(self.population(4)))
         turns = [label for _ in range(6) for label in chance.sample(labels, len(labels))]
         scores = [chance.uniform(-10, 10) for _ in turns]

@@ -84,7 +84,7 @@ def tale(
     seed: int, length: int, *, scores: Sequence[Any] = SCORES, saves: bool | None = None
 ) -> list[Happening]:
     """Return what happens; of one seed, since many things would take long to be made fewer and simpler."""
-    chance = random.Random(seed)  # noqa: S311 - no secret
+    chance = random.Random(seed)
     return [
         Happening(
             kind="report" if chance.random() < 0.9 else chance.choice(_SELDOM),

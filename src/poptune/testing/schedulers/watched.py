@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -77,7 +78,7 @@ class Watched(Scheduler[Any]):
 
     def decide(self, state: Any, population: PopulationView, ready: Ready, random: Random) -> Plan:
         if (made := self._random) is not None:
-            random = lambda purpose, trial: made(population, purpose, trial)  # noqa: E731
+            random = functools.partial(made, population)
         question = Question(
             scheduler=self._scheduler, state=state, population=population, ready=ready, random=random
         )

@@ -148,7 +148,7 @@ class ExperimentAnalysis:
     @property
     def best_result_df(self) -> pd.DataFrame:
         """The last result of the best trial, as a frame of one row, indexed by its id."""
-        import pandas as pd  # noqa: PLC0415 - only frames need it
+        import pandas as pd
 
         return pd.DataFrame.from_records([flatten(self.best_result)], index="trial_id")
 

@@ -29,7 +29,8 @@ class Callback(poptune.Callback):
         super().__init_subclass__()
         if "on_trial_result" in vars(cls):
             told = None if may_change_results else _Told(cls.__name__)
-            cls.on_trial_result = _as_in_ray(cls.on_trial_result, told)  # type: ignore[method-assign]
+            wrapped: Any = cls
+            wrapped.on_trial_result = _as_in_ray(cls.on_trial_result, told)
 
 
 def _as_in_ray(hook: Callable[..., None], told: _Told | None) -> Callable[..., None]:

@@ -43,18 +43,16 @@ class Result(poptune.Result):
         )
 
     @property
-    def checkpoint(self) -> Checkpoint | None:  # type: ignore[override]  # the same in Ray's form
+    def checkpoint(self) -> Checkpoint | None:
         """The newest checkpoint of the state that the trial ended with."""
         return of_native(super().checkpoint)
 
     @property
-    def best_checkpoints(self) -> list[tuple[Checkpoint, dict[str, Any]]]:  # type: ignore[override]
+    def best_checkpoints(self) -> list[tuple[Checkpoint, dict[str, Any]]]:
         """The trial's own checkpoints that are kept, the oldest first, each with the result it came with."""
         return [(Checkpoint.from_native(native), metrics) for native, metrics in super().best_checkpoints]
 
-    def get_best_checkpoint(  # type: ignore[override]
-        self, metric: str | None = None, mode: Mode | None = None
-    ) -> Checkpoint | None:
+    def get_best_checkpoint(self, metric: str | None = None, mode: Mode | None = None) -> Checkpoint | None:
         """Return the best of the trial's own checkpoints that are kept, or None if none is."""
         return of_native(super().get_best_checkpoint(metric, mode))
 
@@ -111,12 +109,8 @@ class HasGrid(Protocol):
 class ResultGrid(poptune.ResultGrid):
     """As :class:`poptune.ResultGrid`; may be made from an ``ExperimentAnalysis``."""
 
-    def __init__(self, experiment_analysis: Recording | HasGrid) -> None:
-        recording = (
-            experiment_analysis
-            if isinstance(experiment_analysis, Recording)
-            else experiment_analysis.grid._recording  # noqa: SLF001 - a view of the same
-        )
+    def __init__(self, experiment_analysis: Recording | HasGrid | poptune.ResultGrid) -> None:
+        recording = _recording_of(experiment_analysis)
         super().__init__(recording)
         self._results = [Result(trial, recording) for trial in recording.population.trials]
 
@@ -128,7 +122,7 @@ class ResultGrid(poptune.ResultGrid):
     @classmethod
     def of(cls, grid: poptune.ResultGrid) -> ResultGrid:
         """Return the same results."""
-        return grid if isinstance(grid, cls) else cls(grid._recording)  # noqa: SLF001 - a view of the same
+        return grid if isinstance(grid, cls) else cls(grid)
 
     def get_best_result(
         self,
@@ -141,6 +135,13 @@ class ResultGrid(poptune.ResultGrid):
         if len(self) == 1:
             return self[0]
         return super().get_best_result(metric, mode, scope, filter_nan_and_inf)
+
+
+def _recording_of(source: Recording | HasGrid | poptune.ResultGrid) -> Recording:
+    if isinstance(source, Recording):
+        return source
+    grid = source if isinstance(source, poptune.ResultGrid) else source.grid
+    return grid._recording  # noqa: SLF001 - a view of the same by other names, and no business of users
 
 
 def metric_analysis(results: Iterable[Metrics]) -> dict[str, dict[str, float]]:

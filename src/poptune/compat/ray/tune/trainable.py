@@ -13,9 +13,16 @@ from poptune import get_context, with_parameters
 from poptune.compat.ray._checkpoint import Checkpoint
 from poptune.compat.ray._metrics import as_plain
 from poptune.compat.ray._missing import Unmirrored
-from poptune.compat.ray.tune.by_hand import NO_TRIAL, ByHand, TrainingResult, found, new_folder, saved
 from poptune.compat.ray.tune.execution.placement_groups import native_resources
 from poptune.compat.ray.tune.result import DONE, SHOULD_CHECKPOINT
+from poptune.compat.ray.tune.standalone import (
+    NO_TRIAL,
+    Standalone,
+    TrainingResult,
+    new_folder,
+    saved,
+    training_result_of,
+)
 from poptune.errors import ConfigurationError
 from poptune.runtime import current
 from poptune.runtime.shared import renewed
@@ -57,7 +64,7 @@ class Trainable(poptune.Trainable):
         ConfigurationError: A subclass defines what Ray calls but nobody calls here.
     """
 
-    _by_hand: ByHand | None = None
+    _standalone: Standalone | None = None
     """Where the object stands once it was driven by hand."""
     _scratch: str | None = None
 
@@ -97,8 +104,8 @@ class Trainable(poptune.Trainable):
     @property
     def iteration(self) -> int:
         """How many iterations lie behind the present state; in the first ``step`` it is 0."""
-        if self._by_hand is not None:
-            return self._by_hand.iteration
+        if self._standalone is not None:
+            return self._standalone.iteration
         session = current.running()
         return 0 if session is None else session.iterations_made
 
@@ -145,9 +152,9 @@ class Trainable(poptune.Trainable):
 
     def train(self) -> dict[str, Any]:
         """By hand: make one :meth:`step`, and return its result with what a trial would add to it."""
-        self._by_hand = self._by_hand or ByHand()
+        self._standalone = self._standalone or Standalone()
         began_s = time.perf_counter()
-        return self._by_hand.completed(self.step(), self.config, began_s)
+        return self._standalone.completed(self.step(), self.config, began_s)
 
     def train_buffered(self, buffer_time_s: float, max_buffer_length: int = 1000) -> list[dict[str, Any]]:
         """By hand: call :meth:`train` for so many seconds, but at least once, and return the results.
@@ -166,13 +173,13 @@ class Trainable(poptune.Trainable):
     def save(self, checkpoint_dir: str | PathLike[str] | None = None) -> TrainingResult:
         """By hand: save the state, by default into a temporary folder, and return what restores it."""
         folder = new_folder(checkpoint_dir)
-        metrics = self._by_hand.last_result if self._by_hand else {}
+        metrics = self._standalone.last_result if self._standalone else {}
         return saved(self.save_checkpoint(folder), folder, metrics)
 
     def restore(self, checkpoint_path: TrainingResult | Checkpoint | str | PathLike[str]) -> None:
         """By hand: go on from what :meth:`save` returned, or from its folder, where iterations begin anew."""
-        state = found(checkpoint_path)
-        self._by_hand = ByHand(state.metrics)
+        state = training_result_of(checkpoint_path)
+        self._standalone = Standalone(state.metrics)
         if state.checkpoint.native.kind == "dict":
             self.load_checkpoint(state.checkpoint.to_dict(trusted=True))
             return
@@ -184,7 +191,7 @@ class Trainable(poptune.Trainable):
         self.config = new_config
         if not self.reset_config(new_config):
             return False
-        self._by_hand = ByHand()
+        self._standalone = Standalone()
         return True
 
     def stop(self) -> None:

@@ -48,7 +48,7 @@ class Tuner(poptune.Tuner):
         )
 
     @classmethod
-    def restore(  # type: ignore[override] # Ray's own arguments, by position too
+    def restore(
         cls,
         path: str | PathLike[str],
         trainable: Trainable | str | None = None,
@@ -116,7 +116,7 @@ def _check_checkpoints(prepared: Prepared, run: RunConfig) -> None:
 
 def _seeded(config: poptune.TuneConfig) -> poptune.TuneConfig:
     """Return a config whose seed, unless it has one, follows from ``numpy.random.seed``, as in Ray."""
-    import numpy as np  # noqa: PLC0415 - to import the mirror takes no numpy
+    import numpy as np
 
     if config.seed is not None:
         return config

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - as everyone writes it
+import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
+
+from poptune.datasets.mnist import load_mnist
 
 EPOCH_SIZE = 512
 TEST_SIZE = 256
 _MEAN, _STD = 0.1307, 0.3081
 
 
-class ConvNet(nn.Module):  # type: ignore[misc]
+class ConvNet(nn.Module):
     """One convolution and one linear layer."""
 
     def __init__(self) -> None:
@@ -28,7 +30,7 @@ class ConvNet(nn.Module):  # type: ignore[misc]
         return F.log_softmax(self.fc(x.view(-1, 192)), dim=1)
 
 
-class _Digits(Dataset):  # type: ignore[misc]
+class _Digits(Dataset):
     """Images as normalised tensors ``[1, 28, 28]``, each made when it is asked for."""
 
     def __init__(self, images: Any, labels: Any) -> None:
@@ -44,8 +46,6 @@ class _Digits(Dataset):  # type: ignore[misc]
 
 def get_data_loaders(batch_size: int = 64) -> tuple[Any, Any]:
     """Return loaders of the training and of the test images, shuffled."""
-    from poptune.datasets.mnist import load_mnist  # noqa: PLC0415 - it may fetch the images
-
     mnist = load_mnist()
     train_set = _Digits(mnist.train_images, mnist.train_labels)
     test_set = _Digits(mnist.test_images, mnist.test_labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from poptune.arguments import nearest
@@ -25,7 +26,7 @@ __all__ = [
 
 __getattr__ = refuse_names(__name__, {})
 
-_BY_NAME: dict[str, Any] = {
+_BY_NAME: dict[str, Callable[..., Scheduler[Any]]] = {
     "fifo": FIFOScheduler,
     "async_hyperband": AsyncHyperBandScheduler,
     "asynchyperband": AsyncHyperBandScheduler,
@@ -42,9 +43,9 @@ def create_scheduler(scheduler: str, **arguments: Any) -> Scheduler[Any]:
     Raises:
         ConfigurationError: There is none of this name.
     """
-    made: Any = _BY_NAME.get(scheduler.lower())
+    made = _BY_NAME.get(scheduler.lower())
     if made is None:
         raise ConfigurationError(
             f"scheduler must be one of {', '.join(_BY_NAME)}, got {scheduler!r}{nearest(scheduler, _BY_NAME)}"
         )
-    return made(**arguments)  # type: ignore[no-any-return]
+    return made(**arguments)

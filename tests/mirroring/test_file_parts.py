@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from poptune.mirroring.parts import Part, Sized, assembled, matching, part_named, to_merge
+from poptune.mirroring.file_parts import Part, Sized, assembled, matching, part_named, to_merge
 
 CONTENT = b"0123456789" * 3
 

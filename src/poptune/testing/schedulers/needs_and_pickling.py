@@ -14,7 +14,7 @@ from poptune.testing.schedulers.plans import BRIEF
 from poptune.testing.schedulers.story import SHORT, Happening, Story, difference, stories
 
 
-class MannerConformance(MakesSchedulers):
+class NeedsAndPicklingConformance(MakesSchedulers):
     """Tests on a scheduler by itself."""
 
     @BRIEF

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from poptune.errors import ExperimentError
+from poptune.mirroring.file_parts import assembled
+from poptune.mirroring.growing_files import JOURNAL_PREFIX, JOURNAL_SUFFIX, parts_in, reader
 from poptune.mirroring.journal import records_in
-from poptune.mirroring.parts import assembled
-from poptune.mirroring.streams import JOURNAL_PREFIX, JOURNAL_SUFFIX, parts_in, reader
 from poptune.storage.locations import join, split
 from poptune.storage.lock import LOCK_NAME
 from poptune.storage.remote import Remote, open_remote, patiently

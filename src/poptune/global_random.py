@@ -10,6 +10,6 @@ if TYPE_CHECKING:
 
 def global_generator() -> np.random.Generator:
     """Return a generator that follows from the state of numpy's global one, and moves that on."""
-    import numpy as np  # noqa: PLC0415 - a space can be written down without it
+    import numpy as np
 
     return np.random.default_rng(np.random.randint(2**31))

@@ -36,7 +36,7 @@ class TrainingResult:
         return self.checkpoint.path
 
 
-class ByHand:
+class Standalone:
     """Where an object stands that no trial drives."""
 
     def __init__(self, metrics: Mapping[str, Any] | None = None) -> None:
@@ -99,7 +99,7 @@ def saved(state: object, folder: str, metrics: Mapping[str, Any]) -> TrainingRes
     return TrainingResult(Checkpoint(folder), dict(metrics))
 
 
-def found(state: TrainingResult | Checkpoint | str | PathLike[str]) -> TrainingResult:
+def training_result_of(state: TrainingResult | Checkpoint | str | PathLike[str]) -> TrainingResult:
     """Return a state that was saved before, in any of the forms that name it."""
     if isinstance(state, TrainingResult):
         return state

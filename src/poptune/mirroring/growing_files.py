@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Protocol
 
-from poptune.mirroring.parts import Part, Sized, assembled, matching, part_named, to_merge
+from poptune.mirroring.file_parts import Part, Sized, assembled, matching, part_named, to_merge
 from poptune.storage.remote import Remote, patiently, read_or_none
-from poptune.storage.trouble import MissingObjectError
+from poptune.storage.remote_errors import MissingObjectError
 
 JOURNAL_PREFIX, JOURNAL_SUFFIX = ".poptune/journal/", ".json"
 OBJECTS_PREFIX, OBJECTS_SUFFIX = ".poptune/objects/", ".pkl-part"

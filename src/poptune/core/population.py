@@ -36,7 +36,7 @@ _NUMBER = (int, float)
 
 
 class TrialView(Protocol):
-    """One trial as schedulers and observers see it."""
+    """One trial as schedulers see it; what watches sees it as in `core.views`."""
 
     @property
     def id(self) -> TrialId: ...

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import final
 
 from poptune.core.events import Event, Reported, Restarted, Resumed
-from poptune.core.population import Population, Trial
+from poptune.core.views import WatchedPopulation, WatchedTrial
 from poptune.types import TrialId
 
-ValidResults = Callable[[Trial], Iterable[Reported]]
+ValidResults = Callable[[WatchedTrial], Iterable[Reported]]
 """Reads a trial's results from the journal, without those that a restart made void."""
 
 
@@ -27,19 +27,19 @@ class ResultLogger(ABC):
         self._begun: set[TrialId] = set()
 
     @abstractmethod
-    def path(self, trial: Trial) -> Path:
+    def path(self, trial: WatchedTrial) -> Path:
         """Return the trial's file."""
 
     @abstractmethod
-    def append(self, trial: Trial, results: Sequence[Reported]) -> None:
+    def append(self, trial: WatchedTrial, results: Sequence[Reported]) -> None:
         """Add results to the trial's file."""
 
     @abstractmethod
-    def rewrite(self, trial: Trial, results: Iterable[Reported]) -> None:
+    def rewrite(self, trial: WatchedTrial, results: Iterable[Reported]) -> None:
         """Replace the trial's file by one with just these results."""
 
     @final
-    def observe(self, events: Sequence[Event], population: Population) -> None:
+    def observe(self, events: Sequence[Event], population: WatchedPopulation) -> None:
         stale = _to_rewrite(events, population)
         for trial_id, results in _by_trial(events).items():
             if trial_id not in stale:
@@ -48,7 +48,7 @@ class ResultLogger(ABC):
             trial = population[trial_id]
             self.rewrite(trial, self._valid_results(trial))
 
-    def _add(self, trial: Trial, results: Sequence[Reported]) -> None:
+    def _add(self, trial: WatchedTrial, results: Sequence[Reported]) -> None:
         """Add to the file; the whole of it, if somebody has removed it meanwhile."""
         if trial.id in self._begun and not self.path(trial).exists():
             self.rewrite(trial, self._valid_results(trial))
@@ -65,7 +65,7 @@ def _by_trial(events: Sequence[Event]) -> dict[TrialId, list[Reported]]:
     return grouped
 
 
-def _to_rewrite(events: Sequence[Event], population: Population) -> list[TrialId]:
+def _to_rewrite(events: Sequence[Event], population: WatchedPopulation) -> list[TrialId]:
     """Trials whose files may differ from the journal: restarted ones, and after a resume all."""
     if any(isinstance(event, Resumed) for event in events):
         return [trial.id for trial in population.trials if trial.reports]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from poptune.core.events import Reported
-from poptune.core.population import Trial
+from poptune.core.views import WatchedTrial
 from poptune.layout import Layout
 from poptune.loggers.base import ResultLogger, ValidResults
 from poptune.loggers.files import append_text, replace_text
@@ -25,10 +25,10 @@ class CsvLogger(ResultLogger):
         self._layout = layout
         self._columns: dict[TrialId, dict[str, None]] = {}
 
-    def path(self, trial: Trial) -> Path:
+    def path(self, trial: WatchedTrial) -> Path:
         return self._layout.progress(trial.spec.folder)
 
-    def append(self, trial: Trial, results: Sequence[Reported]) -> None:
+    def append(self, trial: WatchedTrial, results: Sequence[Reported]) -> None:
         rows = [flatten(result.metrics) for result in results]
         known = self._columns.get(trial.id)
         if known is None or not all(row.keys() <= known.keys() for row in rows):
@@ -36,7 +36,7 @@ class CsvLogger(ResultLogger):
         else:
             append_text(self.path(trial), _table(rows, known))
 
-    def rewrite(self, trial: Trial, results: Iterable[Reported]) -> None:
+    def rewrite(self, trial: WatchedTrial, results: Iterable[Reported]) -> None:
         rows = [flatten(result.metrics) for result in results]
         columns = self._columns[trial.id] = dict.fromkeys(key for row in rows for key in row)
         header = _table([{column: column for column in columns}], columns)

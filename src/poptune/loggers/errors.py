@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from poptune.core.events import Event, Left, Reported, Resumed
-from poptune.core.population import Population, Trial
+from poptune.core.views import WatchedPopulation, WatchedTrial
 from poptune.layout import Layout
 from poptune.loggers.files import replace_text
 from poptune.types import TrialStatus
 
 
-def write_error(trial: Trial, layout: Layout) -> Path:
+def write_error(trial: WatchedTrial, layout: Layout) -> Path:
     """Write the file for a trial that was given up, and return its path."""
     path = layout.error(trial.spec.folder)
     replace_text(path, trial.error.rstrip() + "\n")
@@ -25,7 +25,7 @@ class ErrorLogger:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
 
-    def observe(self, events: Sequence[Event], population: Population) -> None:
+    def observe(self, events: Sequence[Event], population: WatchedPopulation) -> None:
         for event in events:
             if isinstance(event, Reported):  # as almost all are
                 continue

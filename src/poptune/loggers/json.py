@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from poptune.core.events import Created, Event, Planned, Reported, Resumed, Spawned
-from poptune.core.population import Population, Trial
+from poptune.core.views import WatchedPopulation, WatchedTrial
 from poptune.layout import Layout
 from poptune.loggers.base import ResultLogger, ValidResults
 from poptune.loggers.files import append_text, as_json, replace_text
@@ -23,7 +23,7 @@ class JsonLogger:
         self._layout = layout
         self._results = _ResultFiles(layout, valid_results)
 
-    def observe(self, events: Sequence[Event], population: Population) -> None:
+    def observe(self, events: Sequence[Event], population: WatchedPopulation) -> None:
         self._results.observe(events, population)
         for trial in _with_new_config(events, population):
             text = json.dumps(trial.config, indent=2, default=as_json)
@@ -35,13 +35,13 @@ class _ResultFiles(ResultLogger):
         super().__init__(valid_results)
         self._layout = layout
 
-    def path(self, trial: Trial) -> Path:
+    def path(self, trial: WatchedTrial) -> Path:
         return self._layout.results(trial.spec.folder)
 
-    def append(self, trial: Trial, results: Sequence[Reported]) -> None:
+    def append(self, trial: WatchedTrial, results: Sequence[Reported]) -> None:
         append_text(self.path(trial), _lines(results))
 
-    def rewrite(self, trial: Trial, results: Iterable[Reported]) -> None:
+    def rewrite(self, trial: WatchedTrial, results: Iterable[Reported]) -> None:
         replace_text(self.path(trial), _lines(results))
 
 
@@ -58,8 +58,8 @@ def _line(metrics: Metrics) -> str:
     return json.dumps(dict(metrics)) if "null" in text else text
 
 
-def _with_new_config(events: Sequence[Event], population: Population) -> list[Trial]:
-    changed: dict[str, Trial] = {}
+def _with_new_config(events: Sequence[Event], population: WatchedPopulation) -> list[WatchedTrial]:
+    changed: dict[str, WatchedTrial] = {}
     for event in events:
         if isinstance(event, Created | Resumed):
             return list(population.trials)

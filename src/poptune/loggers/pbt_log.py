@@ -15,8 +15,8 @@ from typing import Any
 from msgspec import structs
 
 from poptune.core.events import Created, Event, Planned
-from poptune.core.population import Population
 from poptune.core.scheduler import Decision, Load
+from poptune.core.views import WatchedPopulation
 from poptune.course import Curve
 from poptune.layout import Layout
 from poptune.loggers.files import append_text, as_json, replace_text
@@ -29,7 +29,7 @@ class PerturbationLogger:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
 
-    def observe(self, events: Sequence[Event], population: Population) -> None:
+    def observe(self, events: Sequence[Event], population: WatchedPopulation) -> None:
         """Add the lines of plans that were journaled just now."""
         if any(isinstance(event, Created) for event in events):
             self._layout.perturbations.touch()
@@ -37,7 +37,7 @@ class PerturbationLogger:
             if isinstance(event, Planned):
                 self._write(event.plan.decisions, population)
 
-    def rebuild(self, events: Iterable[Event], population: Population) -> None:
+    def rebuild(self, events: Iterable[Event], population: WatchedPopulation) -> None:
         """Write all the logs anew from the journal's events."""
         replace_text(self._layout.perturbations, "")
         for trial in population.trials:
@@ -46,7 +46,7 @@ class PerturbationLogger:
             if isinstance(event, Planned):
                 self._write(event.plan.decisions, population)
 
-    def _write(self, decisions: Sequence[Decision], population: Population) -> None:
+    def _write(self, decisions: Sequence[Decision], population: WatchedPopulation) -> None:
         before: dict[TrialId, str] = {}
         perturbed = [decision for decision in decisions if isinstance(decision.source, Load)]
         for decision in perturbed:
@@ -63,7 +63,7 @@ class PerturbationLogger:
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
-def perturbation_line(decision: Decision, population: Population) -> str:
+def perturbation_line(decision: Decision, population: WatchedPopulation) -> str:
     """Return the log's line of a decision that loads a checkpoint."""
     assert isinstance(decision.source, Load)
     return json.dumps(
@@ -80,7 +80,7 @@ def perturbation_line(decision: Decision, population: Population) -> str:
     )
 
 
-def _moving(decision: Decision, population: Population) -> Iterator[dict[str, Any]]:
+def _moving(decision: Decision, population: WatchedPopulation) -> Iterator[dict[str, Any]]:
     """How the two configs move, if one of them does."""
     if decision.course or decision.donor_course:
         assert population.created is not None

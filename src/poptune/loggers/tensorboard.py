@@ -14,12 +14,12 @@ from importlib.util import find_spec
 from typing import Any
 
 from poptune.core.events import Created, Event, Left, Planned, Reported, Restarted, Resumed
-from poptune.core.population import Population, Trial
 from poptune.core.scheduler import Decision, Load
+from poptune.core.views import WatchedPopulation, WatchedTrial
 from poptune.layout import Layout
 from poptune.loggers.files import obstacles_told
 from poptune.nested import flatten
-from poptune.types import Config, TrialId, TrialStatus
+from poptune.types import TrialId, TrialStatus
 
 _UNTOLD = {"timestamp", "pid", "done"}
 """Numbers in every result that nobody wants a curve of."""
@@ -39,7 +39,7 @@ class TensorBoardLogger:
         self._began: set[TrialId] = set()
         self._now_s = 0.0
 
-    def observe(self, events: Sequence[Event], population: Population) -> None:
+    def observe(self, events: Sequence[Event], population: WatchedPopulation) -> None:
         """Add what happened to the trials' event files."""
         pending: dict[TrialId, list[bytes]] = {}
         for event in events:
@@ -48,7 +48,7 @@ class TensorBoardLogger:
         for trial_id, records in pending.items():
             self._write(population[trial_id], records, population)
 
-    def _records(self, event: Event, population: Population) -> Iterable[tuple[TrialId, bytes]]:
+    def _records(self, event: Event, population: WatchedPopulation) -> Iterable[tuple[TrialId, bytes]]:
         self._now_s = getattr(event, "time_s", self._now_s)
         match event:
             case Created(time_s=time_s) | Resumed(time_s=time_s):
@@ -67,7 +67,7 @@ class TensorBoardLogger:
             case _:
                 pass
 
-    def _write(self, trial: Trial, records: list[bytes], population: Population) -> None:
+    def _write(self, trial: WatchedTrial, records: list[bytes], population: WatchedPopulation) -> None:
         created = population.created
         assert created is not None
         path = self._layout.events(trial.spec.folder, self._began_s)
@@ -81,7 +81,7 @@ class TensorBoardLogger:
                 file.writelines(map(_framed, records))
 
 
-def _result(event: Reported, trial: Trial) -> bytes:
+def _result(event: Reported, trial: WatchedTrial) -> bytes:
     metrics, config = _numbers(event.metrics), _numbers(trial.config)
     numbers = {key: value for key, value in metrics.items() if key not in _UNTOLD}
     numbers |= {f"hyperparameters/{key}": value for key, value in config.items()}
@@ -106,7 +106,7 @@ def _number(value: object) -> float | None:
 
 
 def _copy(
-    decision: Decision, source: Load, population: Population, time_s: float
+    decision: Decision, source: Load, population: WatchedPopulation, time_s: float
 ) -> Iterable[tuple[TrialId, bytes]]:
     at = source.checkpoint.iteration
     donor = population[decision.donor or decision.trial].spec.tag
@@ -153,7 +153,7 @@ def _forget_beyond(iteration: int, time_s: float) -> bytes:
     return bytes(Proto(wall_time=time_s, step=iteration + 1, session_log=log).SerializeToString())
 
 
-def _start(config: Config, time_s: float, *, group: str) -> bytes:
+def _start(config: Mapping[str, Any], time_s: float, *, group: str) -> bytes:
     from tensorboard.plugins.hparams.plugin_data_pb2 import SessionStartInfo  # noqa: PLC0415
 
     start = SessionStartInfo(start_time_secs=time_s, group_name=_unicode(group))

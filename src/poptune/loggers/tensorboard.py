@@ -16,8 +16,9 @@ from typing import Any
 from poptune.core.events import Created, Event, Left, Planned, Reported, Restarted, Resumed
 from poptune.core.scheduler import Decision, Load
 from poptune.core.views import WatchedPopulation, WatchedTrial
-from poptune.layout import Layout
+from poptune.errors import ConfigurationError
 from poptune.loggers.files import obstacles_told
+from poptune.loggers.logger import Logger, WatchedRun
 from poptune.nested import flatten
 from poptune.types import TrialId, TrialStatus
 
@@ -30,23 +31,31 @@ def is_installed() -> bool:
     return find_spec("tensorboard") is not None
 
 
-class TensorBoardLogger:
-    """Writes event files that TensorBoard reads, with hyperparameters for its HPARAMS page."""
+class TensorBoardLogger(Logger):
+    """Writes event files that TensorBoard reads, with hyperparameters for its HPARAMS page.
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+    Raises:
+        ConfigurationError: The ``tensorboard`` package is not installed.
+    """
+
+    def __init__(self) -> None:
+        if not is_installed():
+            raise ConfigurationError(
+                "TensorBoardLogger needs the tensorboard package, which is not installed: pip install "
+                'tensorboard, or leave it out; the name "tensorboard" is passed over where that is missing'
+            )
         self._began_s = 0.0
         self._began: set[TrialId] = set()
         self._now_s = 0.0
 
-    def observe(self, events: Sequence[Event], population: WatchedPopulation) -> None:
+    def observe(self, events: Sequence[Event], run: WatchedRun) -> None:
         """Add what happened to the trials' event files."""
         pending: dict[TrialId, list[bytes]] = {}
         for event in events:
-            for trial_id, record in self._records(event, population):
+            for trial_id, record in self._records(event, run.population):
                 pending.setdefault(trial_id, []).append(record)
         for trial_id, records in pending.items():
-            self._write(population[trial_id], records, population)
+            self._write(run.population[trial_id], records, run)
 
     def _records(self, event: Event, population: WatchedPopulation) -> Iterable[tuple[TrialId, bytes]]:
         self._now_s = getattr(event, "time_s", self._now_s)
@@ -67,13 +76,11 @@ class TensorBoardLogger:
             case _:
                 pass
 
-    def _write(self, trial: WatchedTrial, records: list[bytes], population: WatchedPopulation) -> None:
-        created = population.created
-        assert created is not None
-        path = self._layout.events(trial.spec.folder, self._began_s)
+    def _write(self, trial: WatchedTrial, records: list[bytes], run: WatchedRun) -> None:
+        path = run.layout.events(trial.spec.folder, self._began_s)
         if trial.id not in self._began or not path.exists():
             self._began.add(trial.id)
-            start = _start(trial.spec.config, created.time_s, group=trial.spec.name)
+            start = _start(trial.spec.config, run.created.time_s, group=trial.spec.name)
             records = [_version(self._began_s), start, *records]
         with obstacles_told(path):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,59 +1,53 @@
-"""What the loggers share: results grouped by trial, appended as they come, written anew after a restart."""
+"""What loggers of results share: grouped by trial, appended as they come, written anew after a restart."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import final
 
 from poptune.core.events import Event, Reported, Restarted, Resumed
 from poptune.core.views import WatchedPopulation, WatchedTrial
+from poptune.loggers.logger import Logger, WatchedRun
 from poptune.types import TrialId
 
-ValidResults = Callable[[WatchedTrial], Iterable[Reported]]
-"""Reads a trial's results from the journal, without those that a restart made void."""
 
+class ResultLogger(Logger):
+    """Keeps one file of results a trial in step with the journal."""
 
-class ResultLogger(ABC):
-    """Keeps one file of results a trial in step with the journal.
-
-    Args:
-        valid_results: Where the results are read anew from, when a restart has made some void.
-    """
-
-    def __init__(self, valid_results: ValidResults) -> None:
-        self._valid_results = valid_results
+    def __init__(self) -> None:
         self._begun: set[TrialId] = set()
 
     @abstractmethod
-    def path(self, trial: WatchedTrial) -> Path:
+    def path(self, run: WatchedRun, trial: WatchedTrial) -> Path:
         """Return the trial's file."""
 
     @abstractmethod
-    def append(self, trial: WatchedTrial, results: Sequence[Reported]) -> None:
+    def append(self, run: WatchedRun, trial: WatchedTrial, results: Sequence[Reported]) -> None:
         """Add results to the trial's file."""
 
     @abstractmethod
-    def rewrite(self, trial: WatchedTrial, results: Iterable[Reported]) -> None:
+    def rewrite(self, run: WatchedRun, trial: WatchedTrial, results: Iterable[Reported]) -> None:
         """Replace the trial's file by one with just these results."""
 
     @final
-    def observe(self, events: Sequence[Event], population: WatchedPopulation) -> None:
-        stale = _to_rewrite(events, population)
+    def observe(self, events: Sequence[Event], run: WatchedRun) -> None:
+        """Add the results of this turn, and write anew what a restart or a resume may have changed."""
+        stale = _to_rewrite(events, run.population)
         for trial_id, results in _by_trial(events).items():
             if trial_id not in stale:
-                self._add(population[trial_id], results)
+                self._add(run, run.population[trial_id], results)
         for trial_id in stale:
-            trial = population[trial_id]
-            self.rewrite(trial, self._valid_results(trial))
+            trial = run.population[trial_id]
+            self.rewrite(run, trial, run.valid_results(trial))
 
-    def _add(self, trial: WatchedTrial, results: Sequence[Reported]) -> None:
+    def _add(self, run: WatchedRun, trial: WatchedTrial, results: Sequence[Reported]) -> None:
         """Add to the file; the whole of it, if somebody has removed it meanwhile."""
-        if trial.id in self._begun and not self.path(trial).exists():
-            self.rewrite(trial, self._valid_results(trial))
+        if trial.id in self._begun and not self.path(run, trial).exists():
+            self.rewrite(run, trial, run.valid_results(trial))
         else:
-            self.append(trial, results)
+            self.append(run, trial, results)
         self._begun.add(trial.id)
 
 

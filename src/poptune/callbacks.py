@@ -106,6 +106,9 @@ class CallbackTrial:
 class Callback:
     """Override the hooks you need; the others do nothing.
 
+    To write down what happens, take a :class:`poptune.loggers.TrialLogger`: it is told of donors, and of
+    results that count no longer, and no trial waits for it.
+
     Where :meth:`on_trial_result` is overridden, a trial waits at each report until the hook has seen the
     result. Set ``synchronous = False`` to have it train on meanwhile. A hook that raises is reported once as
     a warning, and the run goes on; set ``fail_run = True`` to have it end the run.

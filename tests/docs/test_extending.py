@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 import poptune as tune
-from poptune.testing.executors import ExecutorConformance
 from poptune.testing.schedulers import SchedulerConformance
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "extending.md"
@@ -42,11 +41,6 @@ def test_all_code_of_the_document_is_looked_at():
     assert len(BLOCKS) == DOCUMENT.read_text().count("```python")
 
 
-class TestHalving(SchedulerConformance):
-    def make_scheduler(self):
-        return make("halving", "Halving", interval=2)
-
-
 class TestElitist(SchedulerConformance):
     def make_config(self, index):
         return {"lr": 0.1 * (index + 1)}
@@ -61,9 +55,20 @@ class TestElitist(SchedulerConformance):
 
 
 @pytest.mark.slow
-class TestPipeExecutor(ExecutorConformance):
-    def make_executor(self, slots, max_resident_trials=None):
-        return make("piped", "PipeExecutor", slots=slots, max_resident_trials=max_resident_trials)
+@pytest.mark.parametrize("test", [name for _, name in BLOCKS if name.startswith("test_")])
+def test_what_the_document_tests_passes_the_suites(folder, test):
+    """In a program of its own: multiprocessing leaves a process behind in each that has spawned one."""
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", test],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    passed = re.search(r"(\d+) passed", run.stdout)
+    assert passed
+    assert int(passed[1]) > 20, "the suites have more tests"
 
 
 @pytest.fixture(scope="module")

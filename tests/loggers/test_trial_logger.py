@@ -25,9 +25,9 @@ class Heard(TrialLogger):
     def on_result(self, run, trial, result) -> None:
         self.said.append(("result", trial.index, result.iteration, result.metrics["score"]))
 
-    def on_exploit(self, run, trial, exploit) -> None:
-        donors = exploit.weights_from.index, exploit.config_from.index
-        self.said.append(("exploit", trial.index, *donors, exploit.iteration, exploit.goes_on_from))
+    def on_exploit(self, run, trial, takeover) -> None:
+        donors = takeover.weights_from.index, takeover.config_from.index
+        self.said.append(("exploit", trial.index, *donors, takeover.iteration, takeover.goes_on_from))
 
     def on_config(self, run, trial, config, course) -> None:
         self.said.append(("config", trial.index, dict(config), dict(course)))

@@ -24,8 +24,8 @@ class Notes(TrialLogger):
     def on_result(self, run, trial, result):
         self.note(run, f"result {trial.index} {result.iteration}")
 
-    def on_exploit(self, run, trial, exploit):
-        self.note(run, f"exploit {trial.index} {exploit.weights_from.index}")
+    def on_exploit(self, run, trial, takeover):
+        self.note(run, f"exploit {trial.index} {takeover.weights_from.index}")
 
     def on_end(self, run, trial):
         self.note(run, f"end {trial.index} {trial.status}")
@@ -81,10 +81,10 @@ def test_a_logger_comes_back_with_a_restore_and_sees_that_it_is_one(tmp_path):
 
 def test_a_logger_that_raises_is_told_once_a_place_and_the_run_goes_on(tmp_path):
     class Stumbles(TrialLogger):
-        def begin(self, run):
+        def on_result(self, run, trial, result):
             raise OSError("no network")
 
-        def on_result(self, run, trial, result):
+        def on_end(self, run, trial):
             self.missing  # noqa: B018
 
     with pytest.warns(tune.PoptuneWarning) as caught:
@@ -96,6 +96,17 @@ def test_a_logger_that_raises_is_told_once_a_place_and_the_run_goes_on(tmp_path)
     assert "'missing'" in told[1]
     assert [result.metrics["training_iteration"] for result in results] == [8, 8, 8, 8]
     assert "result 3 8" in notes(tmp_path), "the others hear all the same"
+
+
+def test_a_logger_that_cannot_begin_is_told_nothing(tmp_path):
+    class Offline(Notes):
+        def begin(self, run):
+            raise OSError("no network")
+
+    with pytest.warns(tune.PoptuneWarning, match="The logger Offline raised OSError.*The run goes on"):
+        fit(tmp_path, loggers=[Offline("none"), Notes()])
+    assert not (tmp_path / "run/none").exists()
+    assert notes(tmp_path)[-1] == "complete True"
 
 
 def test_a_logger_that_cannot_be_pickled_runs_and_is_missed_at_a_restore(tmp_path):

@@ -7,14 +7,14 @@ from poptune.loggers.csv import CsvLogger
 from poptune.loggers.json import JsonLogger
 from poptune.loggers.logger import Logger, WatchedRun
 from poptune.loggers.tensorboard import TensorBoardLogger
-from poptune.loggers.trial_logger import Exploit, Restart, TrialLogger
+from poptune.loggers.trial_logger import Restart, Takeover, TrialLogger
 
 __all__ = [
     "CsvLogger",
-    "Exploit",
     "JsonLogger",
     "Logger",
     "Restart",
+    "Takeover",
     "TensorBoardLogger",
     "TrialLogger",
     "WatchedRun",

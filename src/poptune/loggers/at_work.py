@@ -19,8 +19,9 @@ from poptune.ours import is_ours
 class LoggersAtWork:
     """Tells the loggers of a run what happens, from entering it to leaving it.
 
-    What a logger of the user's raises is a warning, once for each place that it is raised at. What ours raise
-    are errors of the disk that the experiment is on, which end the run.
+    What a logger of the user's raises is a warning, once for each place that it is raised at; one that cannot
+    begin is told nothing more. What ours raise are errors of the disk that the experiment is on: they end the
+    run.
 
     Args:
         loggers: Who is told.
@@ -33,8 +34,9 @@ class LoggersAtWork:
         self._complained: set[tuple[int, str]] = set()
 
     def __enter__(self) -> Self:
-        for logger in self._loggers:
-            self._tell(logger, partial(logger.begin, self._run))
+        self._loggers = [
+            logger for logger in self._loggers if self._tell(logger, partial(logger.begin, self._run))
+        ]
         return self
 
     def observe(self, events: Sequence[Event], population: WatchedPopulation) -> None:
@@ -46,14 +48,17 @@ class LoggersAtWork:
         for logger in self._loggers:
             self._tell(logger, partial(logger.end, self._run))
 
-    def _tell(self, logger: Logger, call: Callable[[], None]) -> None:
-        if is_ours(logger):
-            call()
-            return
+    def _tell(self, logger: Logger, call: Callable[[], None]) -> bool:
+        """Return whether it took that in."""
         try:
             call()
-        except Exception as error:  # noqa: BLE001 - the user's code may raise anything
-            self._complain(logger, error)
+        except Exception as error:
+            if is_ours(logger):
+                raise
+            for one in error.exceptions if isinstance(error, ExceptionGroup) else [error]:
+                self._complain(logger, one)
+            return False
+        return True
 
     def _complain(self, logger: Logger, error: Exception) -> None:
         place = place_of("".join(traceback.format_exception(error)))

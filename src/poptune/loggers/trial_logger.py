@@ -17,7 +17,7 @@ from poptune.types import TrialId
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exploit:
+class Takeover:
     """A trial goes on from a checkpoint, or with the config of one: another's, or its own."""
 
     weights_from: WatchedTrial
@@ -57,8 +57,8 @@ class TrialLogger(Logger):
         >>> class Printer(TrialLogger):
         ...     def on_result(self, run, trial, result):
         ...         print(trial.index, result.iteration, result.metrics[run.metric])
-        ...     def on_exploit(self, run, trial, exploit):
-        ...         print(trial.index, "copies", exploit.weights_from.index, "at", exploit.iteration)
+        ...     def on_exploit(self, run, trial, takeover):
+        ...         print(trial.index, "copies", takeover.weights_from.index, "at", takeover.iteration)
         >>> import poptune as tune
         >>> run_config = tune.RunConfig(loggers=["csv", Printer()])
     """
@@ -69,7 +69,7 @@ class TrialLogger(Logger):
     def on_result(self, run: WatchedRun, trial: WatchedTrial, result: Reported) -> None:
         """See a result: its ``iteration``, its ``metrics``, and the number of its ``checkpoint``, if any."""
 
-    def on_exploit(self, run: WatchedRun, trial: WatchedTrial, exploit: Exploit) -> None:
+    def on_exploit(self, run: WatchedRun, trial: WatchedTrial, takeover: Takeover) -> None:
         """See a trial go on from a checkpoint, or with the config of one."""
 
     def on_config(
@@ -99,16 +99,20 @@ class TrialLogger(Logger):
 
     @final
     def observe(self, events: Sequence[Event], run: WatchedRun) -> None:
-        """Call what the events ask for; one that raises does not keep the others from being called."""
-        first: Exception | None = None
+        """Call what the events ask for; one that raises does not keep the others from being called.
+
+        Raises:
+            ExceptionGroup: Several have raised; the error of one alone is raised as it is.
+        """
+        errors: list[Exception] = []
         for event in events:
             for call in self._calls(event, run):
                 try:
                     call()
                 except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below
-                    first = first or error
-        if first is not None:
-            raise first
+                    errors.append(error)
+        if errors:
+            raise errors[0] if len(errors) == 1 else ExceptionGroup(type(self).__name__, errors)
 
     def _calls(self, event: Event, run: WatchedRun) -> Iterator[Callable[[], None]]:
         trials = run.population
@@ -136,7 +140,7 @@ class TrialLogger(Logger):
     def _calls_of(self, decision: Decision, run: WatchedRun) -> Iterator[Callable[[], None]]:
         trial, source = run.population[decision.trial], decision.source
         if isinstance(source, Load) or decision.config_donor is not None:
-            yield partial(self.on_exploit, run, trial, _exploit(decision, run))
+            yield partial(self.on_exploit, run, trial, _takeover(decision, run))
         if isinstance(source, Fresh):
             restart = Restart(cause="fresh", iteration=0, void=range(0))
             yield partial(self.on_restart, run, trial, restart)
@@ -145,7 +149,7 @@ class TrialLogger(Logger):
             yield partial(self.on_config, run, trial, config, decision.course or {})
 
 
-def _exploit(decision: Decision, run: WatchedRun) -> Exploit:
+def _takeover(decision: Decision, run: WatchedRun) -> Takeover:
     source, stood = decision.source, decision.iteration or 0
     weights_from: TrialId = decision.trial
     config_from = decision.config_donor or decision.trial
@@ -157,7 +161,7 @@ def _exploit(decision: Decision, run: WatchedRun) -> Exploit:
             config_from = weights_from
     elif isinstance(source, Fresh):
         goes_on_from = 0
-    return Exploit(
+    return Takeover(
         weights_from=run.population[weights_from],
         config_from=run.population[config_from],
         iteration=stood,

@@ -38,7 +38,7 @@ from poptune._version import __version__
 from poptune.lazy import exports
 
 if TYPE_CHECKING:
-    from poptune import plots, schedulers
+    from poptune import loggers, plots, schedulers
     from poptune.callbacks import Callback
     from poptune.checkpoints import Checkpoint
     from poptune.core.schedule import Schedule
@@ -159,6 +159,7 @@ __all__ = [
     "get_config",
     "get_context",
     "grid_search",
+    "loggers",
     "lograndint",
     "loguniform",
     "ordinal",
@@ -213,7 +214,7 @@ _NAMES_BY_HOME = {
     ),
     "tuner": "CheckpointConfig FailureConfig RunConfig TuneConfig Tuner verify",
 }
-_ROOMS = {"plots", "schedulers"}
+_ROOMS = {"loggers", "plots", "schedulers"}
 _exported = exports(__name__, _NAMES_BY_HOME)
 
 

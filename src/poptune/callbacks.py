@@ -19,8 +19,8 @@ from poptune.core.events import (
     Restarted,
     Spawned,
 )
-from poptune.core.population import Population, Trial
 from poptune.core.scheduler import Load
+from poptune.core.views import WatchedPopulation, WatchedTrial
 from poptune.layout import Layout
 from poptune.notices import warn
 from poptune.places import checkpoint_path
@@ -32,7 +32,7 @@ class CallbackTrial:
 
     __slots__ = ("_layout", "_trainable", "_trial")
 
-    def __init__(self, trial: Trial, layout: Layout, trainable: str) -> None:
+    def __init__(self, trial: WatchedTrial, layout: Layout, trainable: str) -> None:
         self._trial = trial
         self._layout = layout
         self._trainable = trainable
@@ -60,7 +60,7 @@ class CallbackTrial:
     @property
     def config(self) -> Config:
         """The config now."""
-        return copied(self._trial.config)
+        return copied(dict(self._trial.config))
 
     @property
     def status(self) -> TrialStatus:
@@ -105,6 +105,9 @@ class CallbackTrial:
 
 class Callback:
     """Override the hooks you need; the others do nothing.
+
+    To write down what happens, take a :class:`poptune.loggers.TrialLogger`: it is told of donors, and of
+    results that count no longer, and no trial waits for it.
 
     Where :meth:`on_trial_result` is overridden, a trial waits at each report until the hook has seen the
     result. Set ``synchronous = False`` to have it train on meanwhile. A hook that raises is reported once as
@@ -218,7 +221,7 @@ class CallbackRunner:
         self._views: dict[type[CallbackTrial], list[CallbackTrial]] = {}
         self._complained: set[tuple[int, str]] = set()
 
-    def observe(self, events: Sequence[Event], population: Population) -> None:
+    def observe(self, events: Sequence[Event], population: WatchedPopulation) -> None:
         """Call the hooks that the events ask for, in their order."""
         if not self._iteration:
             self._begin(population)
@@ -237,19 +240,19 @@ class CallbackRunner:
             self._call("on_step_begin", callbacks=self._watching, iteration=self._iteration)
             self._call("on_step_end", callbacks=self._watching, iteration=self._iteration)
 
-    def _begin(self, population: Population) -> None:
+    def _begin(self, population: WatchedPopulation) -> None:
         self._views = {callback.trial_view: [] for callback in self._callbacks}
         self._show_newcomers(population)
         for callback in self._callbacks:
             self._ask(callback, "setup", copied(dict(self._setup)))
 
-    def _show_newcomers(self, population: Population) -> None:
+    def _show_newcomers(self, population: WatchedPopulation) -> None:
         """Have a view of each trial; of one that is born later, too."""
         trainable = population.created.trainable if population.created else ""
         for view, shown in self._views.items():
             shown += [view(trial, self._layout, trainable) for trial in population.trials[len(shown) :]]
 
-    def _tell(self, event: Event, population: Population) -> None:
+    def _tell(self, event: Event, population: WatchedPopulation) -> None:
         match event:
             case Spawned():
                 self._show_newcomers(population)
@@ -267,7 +270,7 @@ class CallbackRunner:
             case _:
                 pass
 
-    def _tell_result(self, event: Reported, trial: Trial) -> None:
+    def _tell_result(self, event: Reported, trial: WatchedTrial) -> None:
         if trial.id not in self._started:
             self._started.add(trial.id)
             self._call_of(trial, "on_trial_start")
@@ -277,7 +280,7 @@ class CallbackRunner:
             self._call_of(trial, "on_checkpoint", checkpoint=str(folder))
             self._call_of(trial, "on_trial_save")
 
-    def _call_of(self, trial: Trial, hook: str, **arguments: Any) -> None:
+    def _call_of(self, trial: WatchedTrial, hook: str, **arguments: Any) -> None:
         """Call a hook that is of a trial; each callback is given a result of its own."""
         for callback in self._callbacks:
             own = dict(arguments)

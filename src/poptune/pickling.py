@@ -28,6 +28,7 @@ _DOORS = (
     "poptune",
     "poptune.callbacks",
     "poptune.integrations",
+    "poptune.loggers",
     "poptune.plots",
     "poptune.schedulers",
     "poptune.stoppers",

@@ -13,14 +13,14 @@ import textwrap
 import pytest
 
 import poptune as tune
-from poptune import plots, results, schedulers
+from poptune import loggers, plots, results, schedulers
 from poptune.core.scheduler import Scheduler
 from poptune.executors import Executor
 from poptune.integrations import torch as integration_torch
 
 MODULES = sorted(module.name for module in pkgutil.walk_packages(tune.__path__, "poptune."))
-ROOMS = [tune, schedulers, plots, results, integration_torch]
-SEAMS = [Scheduler, schedulers.Selector, schedulers.Explorer, Executor]
+ROOMS = [tune, loggers, schedulers, plots, results, integration_torch]
+SEAMS = [Scheduler, schedulers.Selector, schedulers.Explorer, loggers.Logger, Executor]
 """Protocols; what their methods mean is said there, and not again in each class that has them."""
 
 

@@ -14,6 +14,7 @@ from poptune.core.population import Population, Trial
 from poptune.core.trial_spec import TrialSpec
 from poptune.journal import MemoryJournal, valid_results
 from poptune.layout import Layout
+from poptune.loggers import Logger, WatchedRun
 from poptune.types import TrialId
 
 
@@ -24,15 +25,20 @@ class Shown:
         self.layout = Layout(root)
         self.journal = MemoryJournal()
         self.population = Population()
-        self.valid_results = partial(valid_results, self.journal)
-        self.loggers: list[Any] = []
+        self.run = WatchedRun(
+            population=self.population,
+            layout=self.layout,
+            valid_results=partial(valid_results, self.journal),
+            journal=self.journal.read,
+        )
+        self.loggers: list[Logger] = []
 
     def show(self, *events: Event) -> None:
         for event in events:
             self.population.apply(event)
         self.journal.append(events)
         for logger in self.loggers:
-            logger.observe(events, self.population)
+            logger.observe(events, self.run)
 
     def created(self, *configs: dict[str, Any]) -> Created:
         trials = tuple(

@@ -14,7 +14,7 @@ A = TrialId("e_00000")
 
 @pytest.fixture
 def logger(shown) -> CsvLogger:
-    logger = CsvLogger(shown.layout, shown.valid_results)
+    logger = CsvLogger()
     shown.loggers.append(logger)
     shown.show(shown.created({}, {}))
     return logger
@@ -78,7 +78,7 @@ def test_a_column_of_void_rows_only_vanishes_with_them(shown, logger) -> None:
 def test_after_a_resume_the_file_is_that_of_the_journal(shown, logger) -> None:
     shown.show(shown.result(0, 1, loss=1), shown.result(0, 2, loss=2))
     shown.layout.progress("trial_0").write_text("torn")
-    shown.loggers[:] = [CsvLogger(shown.layout, shown.valid_results)]
+    shown.loggers[:] = [CsvLogger()]
     shown.show(Resumed(time_s=1.0))
     assert [row["loss"] for row in rows(shown)] == ["1", "2"]
     shown.show(shown.result(0, 3, loss=3))
@@ -88,6 +88,6 @@ def test_after_a_resume_the_file_is_that_of_the_journal(shown, logger) -> None:
 
 def test_a_logger_that_did_not_see_the_beginning_keeps_it(shown, logger) -> None:
     shown.show(shown.result(0, 1, loss=1))
-    shown.loggers[:] = [CsvLogger(shown.layout, shown.valid_results)]
+    shown.loggers[:] = [CsvLogger()]
     shown.show(shown.result(0, 2, loss=2))
     assert [row["loss"] for row in rows(shown)] == ["1", "2"]

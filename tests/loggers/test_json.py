@@ -18,7 +18,7 @@ A, B = TrialId("e_00000"), TrialId("e_00001")
 
 @pytest.fixture
 def logger(shown) -> JsonLogger:
-    logger = JsonLogger(shown.layout, shown.valid_results)
+    logger = JsonLogger()
     shown.loggers.append(logger)
     shown.show(shown.created({"lr": 0.1, "net": {"depth": 2}}, {"lr": 0.2}))
     return logger
@@ -74,7 +74,7 @@ def test_after_a_resume_all_files_are_those_of_the_journal(shown, logger) -> Non
     shown.layout.results("trial_0").write_text('{"half": 1}\n{"torn')
     shown.layout.results("trial_1").unlink()
     shown.layout.params("trial_0").unlink()
-    shown.loggers[:] = [JsonLogger(shown.layout, shown.valid_results)]
+    shown.loggers[:] = [JsonLogger()]
     shown.show(Resumed(time_s=1.0))
     assert lines(shown) == [{"training_iteration": 1}]
     assert [line["training_iteration"] for line in lines(shown, 1)] == [1, 2]

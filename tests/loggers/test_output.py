@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from poptune.loggers import OutputLogger, log_files
+from poptune.loggers.output import OutputLogger, log_files
 from poptune.types import TrialId
 
 A, B = TrialId("e_00000"), TrialId("e_00001")

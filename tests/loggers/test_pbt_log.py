@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import poptune as tune
-from poptune.core.events import Planned
+from poptune.core.events import Planned, Resumed
 from poptune.core.experiment import Experiment
 from poptune.core.scheduler import Decision, Load
 from poptune.core.settings import Settings
-from poptune.loggers import PerturbationLogger
+from poptune.loggers.pbt_log import PerturbationLogger
 from poptune.schedulers import Choice, KeepOwn, PopulationBasedTraining, Selection, Selector
 from poptune.simulation import SimulatedWorkers
 from poptune.types import TrialId
@@ -37,7 +37,7 @@ class Logged:
             }
         )
         self.shown = shown
-        shown.loggers.append(PerturbationLogger(shown.layout))
+        shown.loggers.append(PerturbationLogger())
         self.experiment = Experiment(scheduler, Settings(slots=len(configs)))
         self.workers = SimulatedWorkers()
         self.handle(shown.created(*configs))
@@ -191,7 +191,7 @@ def test_a_decision_to_go_on_is_no_perturbation(logged) -> None:
     assert logged.all_lines() == []
 
 
-def test_rebuilding_gives_the_files_that_were_written_on_the_way(logged) -> None:
+def test_after_a_resume_the_files_are_those_that_were_written_on_the_way(logged) -> None:
     for scores in [(1, 2, 3, 4), (9, 2, 3, 1), (3, 2, 1, 9), (1, 9, 5, 4)]:
         logged.train(*scores)
     layout = logged.shown.layout
@@ -200,7 +200,7 @@ def test_rebuilding_gives_the_files_that_were_written_on_the_way(logged) -> None
     layout.policy(T[0]).unlink()
     for index in (1, 3):
         layout.policy(T[index]).write_text("[of a decision that was not journaled]\n")
-    PerturbationLogger(layout).rebuild(logged.shown.journal.read(), logged.shown.population)
+    PerturbationLogger().observe([Resumed(time_s=1.0)], logged.shown.run)
     assert {path.name: path.read_text() for path in layout.root.glob("pbt_*.txt")} == before
 
 

@@ -259,7 +259,7 @@ def test_the_reason_for_an_early_end_is_told(four: Any) -> None:
 def test_the_last_words_sum_up_and_say_how_to_continue(four: Any, by_index: Any) -> None:
     four.train(4, by_index)
     four.fail(0, "gone")
-    words = last_words(four.population, four.facts, elapsed_s=201, completed=False)
+    words = last_words(four.population.trials, four.facts, elapsed_s=201, completed=False)
     assert [news.text for news in words] == [
         "pbt_mnist: 4 trials, no exploits, 1 error, 3:21. Results: /results/pbt_mnist",
         "Best: trial 1, score 0.104 at iteration 4, lr 0.2",

@@ -244,7 +244,7 @@ def test_results_display_and_figures_call_the_same_trial_the_best(story_type, de
             story.report(index, score, save=True)
             if copies and story.trial(donor).checkpoint is not None:
                 story.exploit(index, donor)
-        shown, drawn = best_trial(story.population), best_of(story.results)
+        shown, drawn = best_trial(story.population.trials), best_of(story.results)
         if shown is None:
             assert drawn is None
             with pytest.raises(PoptuneError):

@@ -29,7 +29,7 @@ from poptune.core.events import (
     Ticked,
 )
 from poptune.core.experiment import Experiment, Step
-from poptune.core.population import Population
+from poptune.core.views import WatchedExperiment, WatchedPopulation
 from poptune.errors import ExperimentError, InternalError
 from poptune.executors.base import Workers
 from poptune.journal import Journal
@@ -46,7 +46,7 @@ _GRACE_S = 5.0
 class Observer(Protocol):
     """Someone who is shown what has been journaled, and cannot steer."""
 
-    def observe(self, events: Sequence[Event], population: Population) -> None:
+    def observe(self, events: Sequence[Event], population: WatchedPopulation) -> None:
         """See records that are in the journal now, and the population after them."""
         ...
 
@@ -70,7 +70,7 @@ class Listener(Protocol):
 class Display(Observer, Listener, Protocol):
     """Someone who shows the experiment while it runs."""
 
-    def tick(self, experiment: Experiment) -> None:
+    def tick(self, experiment: WatchedExperiment) -> None:
         """Be given a moment, many times a second."""
         ...
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from poptune.core.events import Failed
-from poptune.core.population import Trial
+from poptune.core.views import WatchedTrial
 from poptune.types import TrialId, TrialStatus
 
 _ENOUGH = 2
@@ -50,16 +50,16 @@ def place_of(error: str) -> str:
     return f"{frames[-1]['file'].rpartition('/')[2]}:{frames[-1]['line']}" if frames else ""
 
 
-def alike(trials: Iterable[Trial]) -> list[list[Trial]]:
+def alike(trials: Iterable[WatchedTrial]) -> list[list[WatchedTrial]]:
     """Return the trials that have failed, those together that have failed by one cause."""
-    groups: dict[tuple[str, str], list[Trial]] = {}
+    groups: dict[tuple[str, str], list[WatchedTrial]] = {}
     for trial in trials:
         if trial.status is TrialStatus.ERROR:
             groups.setdefault((place_of(trial.error), kind_of(trial.error)), []).append(trial)
     return list(groups.values())
 
 
-def told(group: Sequence[Trial]) -> str:
+def told(group: Sequence[WatchedTrial]) -> str:
     """Return one line on trials that have failed alike: which, where, and why."""
     numbers = [str(trial.index) for trial in group]
     shown = numbers if len(numbers) <= _MOST_NUMBERS else [*numbers[:_MOST_NUMBERS], "..."]

@@ -28,7 +28,7 @@ def derived_generator(seed: int, purpose: str, index: int = 0, count: int = 0) -
         >>> int(a.integers(100)) == int(b.integers(100))
         True
     """
-    import numpy as np  # noqa: PLC0415 - importing poptune stays light
+    import numpy as np
 
     return np.random.default_rng([seed, zlib.crc32(purpose.encode()), index, count])
 

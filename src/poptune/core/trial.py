@@ -14,7 +14,7 @@ from poptune.types import Config, Metrics, TrialId, TrialStatus
 
 
 class TrialView(Protocol):
-    """One trial as schedulers and observers see it."""
+    """One trial as schedulers see it; what watches sees it as in `core.views`."""
 
     @property
     def id(self) -> TrialId: ...

@@ -11,7 +11,7 @@ from poptune.errors import ConfigurationError
 from poptune.integrations.attributes import BoundObject
 from poptune.runtime.states import BoundState
 
-__all__ = ["BoundObject", "bind"]
+__all__ = ["BoundObject", "BoundState", "bind"]
 
 
 def bind(thing: Any, /, *names: str, scheduler: Any = None, **paths: str) -> BoundState:

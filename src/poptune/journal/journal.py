@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from poptune.core.events import Event, Reported
-from poptune.core.population import Population, Trial
+from poptune.core.population import Population
+from poptune.core.views import WatchedTrial
 from poptune.types import TrialId
 
 
@@ -42,7 +43,7 @@ def fold(journal: Journal) -> Population:
     return population
 
 
-def valid_results(journal: Journal, trial: Trial) -> Iterator[Reported]:
+def valid_results(journal: Journal, trial: WatchedTrial) -> Iterator[Reported]:
     """Return a trial's results, in order, without those that a restart made void."""
     void = iter([*trial.superseded, (float("inf"), float("inf"))])
     first, last = next(void)

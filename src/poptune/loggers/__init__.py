@@ -1,19 +1,21 @@
-"""Projections of the journal into files that people and other tools read."""
+"""Loggers write what happens somewhere else: into files that people and tools read, or into a tracker.
+
+One of your own is a subclass of :class:`Logger` or :class:`TrialLogger`; see ``docs/extending.md``.
+"""
 
 from poptune.loggers.csv import CsvLogger
-from poptune.loggers.errors import ErrorLogger
 from poptune.loggers.json import JsonLogger
-from poptune.loggers.output import LogFiles, OutputLogger, log_files
-from poptune.loggers.pbt_log import PerturbationLogger
+from poptune.loggers.logger import Logger, WatchedRun
 from poptune.loggers.tensorboard import TensorBoardLogger
+from poptune.loggers.trial_logger import Restart, Takeover, TrialLogger
 
 __all__ = [
     "CsvLogger",
-    "ErrorLogger",
     "JsonLogger",
-    "LogFiles",
-    "OutputLogger",
-    "PerturbationLogger",
+    "Logger",
+    "Restart",
+    "Takeover",
     "TensorBoardLogger",
-    "log_files",
+    "TrialLogger",
+    "WatchedRun",
 ]

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from poptune.core.events import Reported
-from poptune.core.population import Trial
-from poptune.layout import Layout
-from poptune.loggers.base import ResultLogger, ValidResults
+from poptune.core.views import WatchedTrial
 from poptune.loggers.files import append_text, replace_text
+from poptune.loggers.logger import WatchedRun
+from poptune.loggers.results import ResultLogger
 from poptune.nested import flatten
 from poptune.types import TrialId
 
@@ -20,27 +20,26 @@ from poptune.types import TrialId
 class CsvLogger(ResultLogger):
     """Writes ``progress.csv`` into each trial's folder; a new key among the metrics gets a column."""
 
-    def __init__(self, layout: Layout, valid_results: ValidResults) -> None:
-        super().__init__(valid_results)
-        self._layout = layout
+    def __init__(self) -> None:
+        super().__init__()
         self._columns: dict[TrialId, dict[str, None]] = {}
 
-    def path(self, trial: Trial) -> Path:
-        return self._layout.progress(trial.spec.folder)
+    def path(self, run: WatchedRun, trial: WatchedTrial) -> Path:
+        return run.layout.progress(trial.spec.folder)
 
-    def append(self, trial: Trial, results: Sequence[Reported]) -> None:
+    def append(self, run: WatchedRun, trial: WatchedTrial, results: Sequence[Reported]) -> None:
         rows = [flatten(result.metrics) for result in results]
         known = self._columns.get(trial.id)
         if known is None or not all(row.keys() <= known.keys() for row in rows):
-            self.rewrite(trial, self._valid_results(trial))
+            self.rewrite(run, trial, run.valid_results(trial))
         else:
-            append_text(self.path(trial), _table(rows, known))
+            append_text(self.path(run, trial), _table(rows, known))
 
-    def rewrite(self, trial: Trial, results: Iterable[Reported]) -> None:
+    def rewrite(self, run: WatchedRun, trial: WatchedTrial, results: Iterable[Reported]) -> None:
         rows = [flatten(result.metrics) for result in results]
         columns = self._columns[trial.id] = dict.fromkeys(key for row in rows for key in row)
         header = _table([{column: column for column in columns}], columns)
-        replace_text(self.path(trial), header + _table(rows, columns))
+        replace_text(self.path(run, trial), header + _table(rows, columns))
 
 
 def _table(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> str:

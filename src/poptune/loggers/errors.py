@@ -6,34 +6,34 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from poptune.core.events import Event, Left, Reported, Resumed
-from poptune.core.population import Population, Trial
+from poptune.core.views import WatchedTrial
 from poptune.layout import Layout
 from poptune.loggers.files import replace_text
+from poptune.loggers.logger import Logger, WatchedRun
 from poptune.types import TrialStatus
 
 
-def write_error(trial: Trial, layout: Layout) -> Path:
+def write_error(trial: WatchedTrial, layout: Layout) -> Path:
     """Write the file for a trial that was given up, and return its path."""
     path = layout.error(trial.spec.folder)
     replace_text(path, trial.error.rstrip() + "\n")
     return path
 
 
-class ErrorLogger:
+class ErrorLogger(Logger):
     """Writes ``error.txt``, and removes it where the trial trains on after all."""
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-
-    def observe(self, events: Sequence[Event], population: Population) -> None:
+    def observe(self, events: Sequence[Event], run: WatchedRun) -> None:
+        """Write the errors of those that were given up just now."""
         for event in events:
             if isinstance(event, Reported):  # as almost all are
                 continue
             match event:
                 case Left(trial=trial_id, status=TrialStatus.ERROR):
-                    write_error(population[trial_id], self._layout)
+                    write_error(run.population[trial_id], run.layout)
                 case Resumed(revived=revived):
                     for trial_id in revived:
-                        self._layout.error(population[trial_id].spec.folder).unlink(missing_ok=True)
+                        folder = run.population[trial_id].spec.folder
+                        run.layout.error(folder).unlink(missing_ok=True)
                 case _:
                     pass

@@ -9,40 +9,36 @@ from pathlib import Path
 import msgspec
 
 from poptune.core.events import Created, Event, Planned, Reported, Resumed, Spawned
-from poptune.core.population import Population, Trial
-from poptune.layout import Layout
-from poptune.loggers.base import ResultLogger, ValidResults
+from poptune.core.views import WatchedPopulation, WatchedTrial
 from poptune.loggers.files import append_text, as_json, replace_text
+from poptune.loggers.logger import Logger, WatchedRun
+from poptune.loggers.results import ResultLogger
 from poptune.types import Metrics
 
 
-class JsonLogger:
+class JsonLogger(Logger):
     """Writes ``result.json`` and ``params.json`` into each trial's folder."""
 
-    def __init__(self, layout: Layout, valid_results: ValidResults) -> None:
-        self._layout = layout
-        self._results = _ResultFiles(layout, valid_results)
+    def __init__(self) -> None:
+        self._results = _ResultFiles()
 
-    def observe(self, events: Sequence[Event], population: Population) -> None:
-        self._results.observe(events, population)
-        for trial in _with_new_config(events, population):
+    def observe(self, events: Sequence[Event], run: WatchedRun) -> None:
+        """Write what is new."""
+        self._results.observe(events, run)
+        for trial in _with_new_config(events, run.population):
             text = json.dumps(trial.config, indent=2, default=as_json)
-            replace_text(self._layout.params(trial.spec.folder), text + "\n")
+            replace_text(run.layout.params(trial.spec.folder), text + "\n")
 
 
 class _ResultFiles(ResultLogger):
-    def __init__(self, layout: Layout, valid_results: ValidResults) -> None:
-        super().__init__(valid_results)
-        self._layout = layout
+    def path(self, run: WatchedRun, trial: WatchedTrial) -> Path:
+        return run.layout.results(trial.spec.folder)
 
-    def path(self, trial: Trial) -> Path:
-        return self._layout.results(trial.spec.folder)
+    def append(self, run: WatchedRun, trial: WatchedTrial, results: Sequence[Reported]) -> None:
+        append_text(self.path(run, trial), _lines(results))
 
-    def append(self, trial: Trial, results: Sequence[Reported]) -> None:
-        append_text(self.path(trial), _lines(results))
-
-    def rewrite(self, trial: Trial, results: Iterable[Reported]) -> None:
-        replace_text(self.path(trial), _lines(results))
+    def rewrite(self, run: WatchedRun, trial: WatchedTrial, results: Iterable[Reported]) -> None:
+        replace_text(self.path(run, trial), _lines(results))
 
 
 def _lines(results: Iterable[Reported]) -> str:
@@ -58,8 +54,8 @@ def _line(metrics: Metrics) -> str:
     return json.dumps(dict(metrics)) if "null" in text else text
 
 
-def _with_new_config(events: Sequence[Event], population: Population) -> list[Trial]:
-    changed: dict[str, Trial] = {}
+def _with_new_config(events: Sequence[Event], population: WatchedPopulation) -> list[WatchedTrial]:
+    changed: dict[str, WatchedTrial] = {}
     for event in events:
         if isinstance(event, Created | Resumed):
             return list(population.trials)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from poptune.core.population import Population
+from poptune.core.views import WatchedPopulation
 from poptune.errors import ConfigurationError
 from poptune.layout import Layout, problem_of_new_folder
 from poptune.loggers.files import append_text
@@ -20,7 +20,7 @@ _BEGINNINGS_OF_OURS = ("checkpoint_", "events.out.tfevents.", ".")
 class OutputLogger:
     """Appends what trials print to files in their folders."""
 
-    def __init__(self, layout: Layout, population: Population, names: Mapping[str, str]) -> None:
+    def __init__(self, layout: Layout, population: WatchedPopulation, names: Mapping[str, str]) -> None:
         self._layout = layout
         self._population = population
         self._names = names

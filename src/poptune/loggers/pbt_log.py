@@ -9,61 +9,60 @@ lineage of its present state: at an exploit it becomes a copy of the donor's, th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import structs
 
-from poptune.core.events import Created, Event, Planned
-from poptune.core.population import Population
+from poptune.core.events import Created, Event, Planned, Resumed
 from poptune.core.scheduler import Decision, Load
+from poptune.core.views import WatchedPopulation
 from poptune.course import Curve
-from poptune.layout import Layout
 from poptune.loggers.files import append_text, as_json, replace_text
+from poptune.loggers.logger import Logger, WatchedRun
 from poptune.types import TrialId
 
 
-class PerturbationLogger:
+class PerturbationLogger(Logger):
     """Writes the perturbation logs."""
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-
-    def observe(self, events: Sequence[Event], population: Population) -> None:
-        """Add the lines of plans that were journaled just now."""
+    def observe(self, events: Sequence[Event], run: WatchedRun) -> None:
+        """Add the lines of plans that were journaled just now; after a resume, write all the logs anew."""
         if any(isinstance(event, Created) for event in events):
-            self._layout.perturbations.touch()
-        for event in events:
+            run.layout.perturbations.touch()
+        resumed = any(isinstance(event, Resumed) for event in events)
+        if resumed:
+            _clear(run)
+        for event in run.journal() if resumed else events:
             if isinstance(event, Planned):
-                self._write(event.plan.decisions, population)
-
-    def rebuild(self, events: Iterable[Event], population: Population) -> None:
-        """Write all the logs anew from the journal's events."""
-        replace_text(self._layout.perturbations, "")
-        for trial in population.trials:
-            self._layout.policy(trial.id).unlink(missing_ok=True)
-        for event in events:
-            if isinstance(event, Planned):
-                self._write(event.plan.decisions, population)
-
-    def _write(self, decisions: Sequence[Decision], population: Population) -> None:
-        before: dict[TrialId, str] = {}
-        perturbed = [decision for decision in decisions if isinstance(decision.source, Load)]
-        for decision in perturbed:
-            donor = decision.donor or decision.trial
-            before[donor] = self._policy(donor)
-        for decision in perturbed:
-            line = perturbation_line(decision, population) + "\n"
-            append_text(self._layout.perturbations, line)
-            donor = decision.donor or decision.trial
-            replace_text(self._layout.policy(decision.trial), before[donor] + line)
-
-    def _policy(self, trial: TrialId) -> str:
-        path = self._layout.policy(trial)
-        return path.read_text(encoding="utf-8") if path.exists() else ""
+                _write(event.plan.decisions, run)
 
 
-def perturbation_line(decision: Decision, population: Population) -> str:
+def _clear(run: WatchedRun) -> None:
+    replace_text(run.layout.perturbations, "")
+    for trial in run.trials:
+        run.layout.policy(trial.id).unlink(missing_ok=True)
+
+
+def _write(decisions: Sequence[Decision], run: WatchedRun) -> None:
+    before: dict[TrialId, str] = {}
+    perturbed = [decision for decision in decisions if isinstance(decision.source, Load)]
+    for decision in perturbed:
+        donor = decision.donor or decision.trial
+        before[donor] = _policy(donor, run)
+    for decision in perturbed:
+        line = perturbation_line(decision, run.population) + "\n"
+        append_text(run.layout.perturbations, line)
+        donor = decision.donor or decision.trial
+        replace_text(run.layout.policy(decision.trial), before[donor] + line)
+
+
+def _policy(trial: TrialId, run: WatchedRun) -> str:
+    path = run.layout.policy(trial)
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def perturbation_line(decision: Decision, population: WatchedPopulation) -> str:
     """Return the log's line of a decision that loads a checkpoint."""
     assert isinstance(decision.source, Load)
     return json.dumps(
@@ -80,7 +79,7 @@ def perturbation_line(decision: Decision, population: Population) -> str:
     )
 
 
-def _moving(decision: Decision, population: Population) -> Iterator[dict[str, Any]]:
+def _moving(decision: Decision, population: WatchedPopulation) -> Iterator[dict[str, Any]]:
     """How the two configs move, if one of them does."""
     if decision.course or decision.donor_course:
         assert population.created is not None

@@ -14,12 +14,13 @@ from importlib.util import find_spec
 from typing import Any
 
 from poptune.core.events import Created, Event, Left, Planned, Reported, Restarted, Resumed
-from poptune.core.population import Population, Trial
 from poptune.core.scheduler import Decision, Load
-from poptune.layout import Layout
+from poptune.core.views import WatchedPopulation, WatchedTrial
+from poptune.errors import ConfigurationError
 from poptune.loggers.files import obstacles_told
+from poptune.loggers.logger import Logger, WatchedRun
 from poptune.nested import flatten
-from poptune.types import Config, TrialId, TrialStatus
+from poptune.types import TrialId, TrialStatus
 
 _UNTOLD = {"timestamp", "pid", "done"}
 """Numbers in every result that nobody wants a curve of."""
@@ -30,25 +31,33 @@ def is_installed() -> bool:
     return find_spec("tensorboard") is not None
 
 
-class TensorBoardLogger:
-    """Writes event files that TensorBoard reads, with hyperparameters for its HPARAMS page."""
+class TensorBoardLogger(Logger):
+    """Writes event files that TensorBoard reads, with hyperparameters for its HPARAMS page.
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+    Raises:
+        ConfigurationError: The ``tensorboard`` package is not installed.
+    """
+
+    def __init__(self) -> None:
+        if not is_installed():
+            raise ConfigurationError(
+                "TensorBoardLogger needs the tensorboard package, which is not installed: pip install "
+                'tensorboard, or leave it out; the name "tensorboard" is passed over where that is missing'
+            )
         self._began_s = 0.0
         self._began: set[TrialId] = set()
         self._now_s = 0.0
 
-    def observe(self, events: Sequence[Event], population: Population) -> None:
+    def observe(self, events: Sequence[Event], run: WatchedRun) -> None:
         """Add what happened to the trials' event files."""
         pending: dict[TrialId, list[bytes]] = {}
         for event in events:
-            for trial_id, record in self._records(event, population):
+            for trial_id, record in self._records(event, run.population):
                 pending.setdefault(trial_id, []).append(record)
         for trial_id, records in pending.items():
-            self._write(population[trial_id], records, population)
+            self._write(run.population[trial_id], records, run)
 
-    def _records(self, event: Event, population: Population) -> Iterable[tuple[TrialId, bytes]]:
+    def _records(self, event: Event, population: WatchedPopulation) -> Iterable[tuple[TrialId, bytes]]:
         self._now_s = getattr(event, "time_s", self._now_s)
         match event:
             case Created(time_s=time_s) | Resumed(time_s=time_s):
@@ -67,13 +76,11 @@ class TensorBoardLogger:
             case _:
                 pass
 
-    def _write(self, trial: Trial, records: list[bytes], population: Population) -> None:
-        created = population.created
-        assert created is not None
-        path = self._layout.events(trial.spec.folder, self._began_s)
+    def _write(self, trial: WatchedTrial, records: list[bytes], run: WatchedRun) -> None:
+        path = run.layout.events(trial.spec.folder, self._began_s)
         if trial.id not in self._began or not path.exists():
             self._began.add(trial.id)
-            start = _start(trial.spec.config, created.time_s, group=trial.spec.name)
+            start = _start(trial.spec.config, run.created.time_s, group=trial.spec.name)
             records = [_version(self._began_s), start, *records]
         with obstacles_told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +88,7 @@ class TensorBoardLogger:
                 file.writelines(map(_framed, records))
 
 
-def _result(event: Reported, trial: Trial) -> bytes:
+def _result(event: Reported, trial: WatchedTrial) -> bytes:
     metrics, config = _numbers(event.metrics), _numbers(trial.config)
     numbers = {key: value for key, value in metrics.items() if key not in _UNTOLD}
     numbers |= {f"hyperparameters/{key}": value for key, value in config.items()}
@@ -106,7 +113,7 @@ def _number(value: object) -> float | None:
 
 
 def _copy(
-    decision: Decision, source: Load, population: Population, time_s: float
+    decision: Decision, source: Load, population: WatchedPopulation, time_s: float
 ) -> Iterable[tuple[TrialId, bytes]]:
     at = source.checkpoint.iteration
     donor = population[decision.donor or decision.trial].spec.tag
@@ -123,10 +130,10 @@ def _event(
     scalars: Mapping[str, float] | None = None,
     text: str = "",
 ) -> bytes:
-    from tensorboard.compat.proto.event_pb2 import Event as Proto  # noqa: PLC0415 - optional
-    from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata  # noqa: PLC0415
-    from tensorboard.compat.proto.tensor_pb2 import TensorProto  # noqa: PLC0415
-    from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto  # noqa: PLC0415
+    from tensorboard.compat.proto.event_pb2 import Event as Proto
+    from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+    from tensorboard.compat.proto.tensor_pb2 import TensorProto
+    from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 
     values = [Summary.Value(tag=_unicode(tag), simple_value=value) for tag, value in (scalars or {}).items()]
     if text:
@@ -139,22 +146,22 @@ def _event(
 
 
 def _version(time_s: float) -> bytes:
-    from tensorboard.compat.proto.event_pb2 import Event as Proto  # noqa: PLC0415
+    from tensorboard.compat.proto.event_pb2 import Event as Proto
 
     return bytes(Proto(wall_time=time_s, file_version="brain.Event:2").SerializeToString())
 
 
 def _forget_beyond(iteration: int, time_s: float) -> bytes:
     """Have TensorBoard drop what it has seen of iterations after this one."""
-    from tensorboard.compat.proto.event_pb2 import Event as Proto  # noqa: PLC0415
-    from tensorboard.compat.proto.event_pb2 import SessionLog  # noqa: PLC0415
+    from tensorboard.compat.proto.event_pb2 import Event as Proto
+    from tensorboard.compat.proto.event_pb2 import SessionLog
 
     log = SessionLog(status=SessionLog.START)
     return bytes(Proto(wall_time=time_s, step=iteration + 1, session_log=log).SerializeToString())
 
 
-def _start(config: Config, time_s: float, *, group: str) -> bytes:
-    from tensorboard.plugins.hparams.plugin_data_pb2 import SessionStartInfo  # noqa: PLC0415
+def _start(config: Mapping[str, Any], time_s: float, *, group: str) -> bytes:
+    from tensorboard.plugins.hparams.plugin_data_pb2 import SessionStartInfo
 
     start = SessionStartInfo(start_time_secs=time_s, group_name=_unicode(group))
     for name, value in flatten(config).items():
@@ -169,8 +176,8 @@ def _start(config: Config, time_s: float, *, group: str) -> bytes:
 
 
 def _end(status: TrialStatus, time_s: float) -> bytes:
-    from tensorboard.plugins.hparams.api_pb2 import Status  # noqa: PLC0415
-    from tensorboard.plugins.hparams.plugin_data_pb2 import SessionEndInfo  # noqa: PLC0415
+    from tensorboard.plugins.hparams.api_pb2 import Status
+    from tensorboard.plugins.hparams.plugin_data_pb2 import SessionEndInfo
 
     name = "STATUS_FAILURE" if status is TrialStatus.ERROR else "STATUS_SUCCESS"
     end = SessionEndInfo(status=Status.Value(name), end_time_secs=time_s)
@@ -178,9 +185,9 @@ def _end(status: TrialStatus, time_s: float) -> bytes:
 
 
 def _hparams(tag: str, time_s: float, **content: Any) -> bytes:
-    from tensorboard.compat.proto.event_pb2 import Event as Proto  # noqa: PLC0415
-    from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata  # noqa: PLC0415
-    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # noqa: PLC0415
+    from tensorboard.compat.proto.event_pb2 import Event as Proto
+    from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
     data = HParamsPluginData(version=0, **content).SerializeToString()
     plugin = SummaryMetadata.PluginData(plugin_name="hparams", content=data)
@@ -195,7 +202,7 @@ def _unicode(text: str) -> str:
 
 def _framed(record: bytes) -> bytes:
     """Return a record in the framing of TensorFlow's record files: length, data, and a checksum of each."""
-    from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c  # noqa: PLC0415
+    from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 
     length = struct.pack("<Q", len(record))
     sums = [struct.pack("<I", masked_crc32c(part)) for part in (length, record)]

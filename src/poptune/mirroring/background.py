@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from poptune.core.events import Event
-from poptune.core.population import Population
+from poptune.core.views import WatchedPopulation
 from poptune.errors import ExperimentError, PoptuneError, StorageError
 from poptune.mirroring.holding import HoldingStore
 from poptune.mirroring.mirror import Mirror
@@ -74,7 +74,7 @@ class Mirroring:
         if self._error is not None:
             raise self._error
 
-    def observe(self, events: Sequence[Event], population: Population) -> None:
+    def observe(self, events: Sequence[Event], population: WatchedPopulation) -> None:
         """End the run if another controller has taken over; warn of trouble that lasts, once."""
         if self._error is not None:
             raise self._error

@@ -25,22 +25,22 @@ def watch(*, style: Style, verbose: int, facts: RunFacts) -> Progress:
         return Silent()
     match _fitting_style() if style == "auto" else style:
         case "notebook":
-            from poptune.progress.notebook import NotebookProgress  # noqa: PLC0415
+            from poptune.progress.notebook import NotebookProgress
 
             return NotebookProgress(facts)
         case "live":
-            from poptune.progress.console import LiveProgress  # noqa: PLC0415
+            from poptune.progress.console import LiveProgress
 
             return LiveProgress(facts)
         case _:
-            from poptune.progress.lines import LineProgress  # noqa: PLC0415
+            from poptune.progress.lines import LineProgress
 
             return LineProgress(facts)
 
 
 def _fitting_style() -> Style:
-    from poptune.progress.console import terminal  # noqa: PLC0415 - rich takes a while to import
-    from poptune.progress.notebook import is_notebook  # noqa: PLC0415
+    from poptune.progress.console import terminal
+    from poptune.progress.notebook import is_notebook
 
     if is_notebook():
         return "notebook"

@@ -9,8 +9,7 @@ from types import TracebackType
 from typing import Protocol, Self, final
 
 from poptune.core.events import Event
-from poptune.core.experiment import Experiment
-from poptune.core.population import Population
+from poptune.core.views import WatchedExperiment, WatchedPopulation
 from poptune.progress.estimate import remaining_s, share_done
 from poptune.progress.facts import RunFacts
 from poptune.progress.machine import memory_text
@@ -36,7 +35,7 @@ class Progress(Protocol):
         traceback: TracebackType | None,
     ) -> None: ...
 
-    def observe(self, events: Sequence[Event], population: Population) -> None:
+    def observe(self, events: Sequence[Event], population: WatchedPopulation) -> None:
         """See records that are in the journal now, and the population after them."""
         ...
 
@@ -44,7 +43,7 @@ class Progress(Protocol):
         """Hear one line that a trial printed."""
         ...
 
-    def tick(self, experiment: Experiment) -> None:
+    def tick(self, experiment: WatchedExperiment) -> None:
         """Draw, if it is time to; almost always it is not."""
         ...
 
@@ -69,8 +68,8 @@ class Watcher(ABC):
         self.facts = facts
         self._clock = clock
         self._started_s = self._due_s = self._soonest_s = clock()
-        self._experiment: Experiment | None = None
-        self._population = Population()
+        self._experiment: WatchedExperiment | None = None
+        self._population: WatchedPopulation | None = None
         self._share_at_start: float | None = None
         self._is_open = False
         self._known_failures: set[tuple[str, str]] = set()
@@ -120,7 +119,7 @@ class Watcher(ABC):
         self._close()
 
     @final
-    def observe(self, events: Sequence[Event], population: Population) -> None:
+    def observe(self, events: Sequence[Event], population: WatchedPopulation) -> None:
         """Say what is worth a line, and draw soon."""
         self._population = population
         for news in news_of(events, population, self.facts, self._known_failures):
@@ -130,12 +129,14 @@ class Watcher(ABC):
     @final
     def output(self, trial: TrialId, stream: str, line: str) -> None:
         """Show a line that a trial printed, with the trial's name."""
-        known = trial in self._population
-        self.repeat(f"trial {self._population[trial].index}" if known else trial, line)
+        name: str = trial
+        if self._population is not None and trial in self._population:
+            name = f"trial {self._population[trial].index}"
+        self.repeat(name, line)
         self._due_s = min(self._due_s, self._soonest_s)
 
     @final
-    def tick(self, experiment: Experiment) -> None:
+    def tick(self, experiment: WatchedExperiment) -> None:
         """Draw, if it is time to."""
         if self._clock() >= self._due_s:
             self._draw(experiment)
@@ -150,10 +151,11 @@ class Watcher(ABC):
         """Show the end, and say the last words below it."""
         self._close()
         elapsed_s = self._clock() - self._started_s
-        for news in last_words(self._population, self.facts, elapsed_s=elapsed_s, completed=completed):
+        trials = () if self._population is None else self._population.trials
+        for news in last_words(trials, self.facts, elapsed_s=elapsed_s, completed=completed):
             self.say(news)
 
-    def _draw(self, experiment: Experiment) -> None:
+    def _draw(self, experiment: WatchedExperiment) -> None:
         before_s = self._clock()
         self._experiment = experiment
         elapsed_s = before_s - self._started_s
@@ -164,7 +166,7 @@ class Watcher(ABC):
         self._soonest_s = after_s + max(busy_s, rest_s)
         self._due_s = after_s + max(idle_s, rest_s)
 
-    def _view(self, experiment: Experiment, elapsed_s: float) -> View:
+    def _view(self, experiment: WatchedExperiment, elapsed_s: float) -> View:
         share = share_done(experiment.population, self.facts)
         if self._share_at_start is None:
             self._share_at_start = share

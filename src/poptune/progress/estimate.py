@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from poptune.core.population import Population, Trial
+from poptune.core.views import WatchedPopulation, WatchedTrial
 from poptune.progress.facts import RunFacts
 
 _LEAST_SHARE = 0.01
 """Less progress than this says nothing about the speed."""
 
 
-def share_done(population: Population, facts: RunFacts) -> float | None:
+def share_done(population: WatchedPopulation, facts: RunFacts) -> float | None:
     """Return how much of the training is done, from 0 to 1; ``None`` if no stop tells."""
     if not population.trials or not any(_is_reached_by_training(key, facts) for key in facts.stop):
         return None
@@ -28,7 +28,7 @@ def remaining_s(
     return min(estimates, default=None)
 
 
-def _share_of(trial: Trial, facts: RunFacts) -> float:
+def _share_of(trial: WatchedTrial, facts: RunFacts) -> float:
     if not trial.status.is_live:
         return 1.0
     reached = {

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from poptune.core.events import Created, Event, Failed, Planned, PopulationStopped, Resumed
 from poptune.core.mistakes import alike, kind_of, last_line, place_of, told
-from poptune.core.population import Population, Trial
 from poptune.core.scheduler import Decision, Load
+from poptune.core.views import WatchedPopulation, WatchedTrial
 from poptune.progress.facts import RunFacts
 from poptune.progress.values import cut, duration, flat, labels
 from poptune.progress.view import best_trial, metric_text, standing
@@ -29,7 +29,7 @@ class News:
 
 
 def news_of(
-    events: Sequence[Event], population: Population, facts: RunFacts, known: set[tuple[str, str]]
+    events: Sequence[Event], population: WatchedPopulation, facts: RunFacts, known: set[tuple[str, str]]
 ) -> Iterator[News]:
     """Give a line for each event that is worth one.
 
@@ -59,10 +59,9 @@ def news_of(
 
 
 def last_words(
-    population: Population, facts: RunFacts, *, elapsed_s: float, completed: bool
+    trials: Sequence[WatchedTrial], facts: RunFacts, *, elapsed_s: float, completed: bool
 ) -> Iterator[News]:
     """Give the lines that remain when all is over."""
-    trials = population.trials
     failed = sum(trial.status is TrialStatus.ERROR for trial in trials)
     yield News(
         "experiment",
@@ -70,7 +69,7 @@ def last_words(
         f"{_count(sum(trial.exploits for trial in trials), 'exploit')}, "
         f"{_count(failed, 'error')}, {duration(elapsed_s)}. Results: {facts.path}",
     )
-    if best := best_trial(population):
+    if best := best_trial(trials):
         yield News("experiment", f"Best: trial {best.index}, {standing(best, facts)}")
     groups = alike(trials)
     for group in groups[:_MOST_CAUSES]:
@@ -87,7 +86,7 @@ def last_words(
         )
 
 
-def _beginning(event: Created | Resumed, population: Population, facts: RunFacts) -> str:
+def _beginning(event: Created | Resumed, population: WatchedPopulation, facts: RunFacts) -> str:
     trials = _count(len(population.trials), "trial")
     slots = _count(facts.slots, "slot")
     if isinstance(event, Created):
@@ -96,7 +95,7 @@ def _beginning(event: Created | Resumed, population: Population, facts: RunFacts
     return f"{facts.name} continues: {live} of {trials} on {slots}. Results: {facts.path}"
 
 
-def _exploit(decision: Decision, population: Population, facts: RunFacts) -> str:
+def _exploit(decision: Decision, population: WatchedPopulation, facts: RunFacts) -> str:
     """``it 10  2 ← 0  0.412 → 0.903  lr 0.42 → 0.35``: recipient, donor, their scores, what was changed."""
     trial = population[decision.trial]
     iteration = trial.iteration if decision.iteration is None else decision.iteration
@@ -122,7 +121,7 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any], facts: RunFacts) ->
     ]
 
 
-def _failure(trial: Trial, error: str) -> str:
+def _failure(trial: WatchedTrial, error: str) -> str:
     place = place_of(error)
     last = (f"{place}: " if place else "") + cut(last_line(error) or "no reason is known", _LONGEST_ERROR)
     if trial.status is TrialStatus.ERROR:

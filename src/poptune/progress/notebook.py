@@ -39,7 +39,7 @@ def is_notebook() -> bool:
 
 def publisher() -> Publish:
     """Return a function that shows HTML in the cell's output, each time in the place of the last."""
-    from IPython.display import HTML, display  # noqa: PLC0415 - heavy, and an option
+    from IPython.display import HTML, display
 
     handle = display(HTML(""), display_id=True)
 

@@ -7,8 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from poptune.core.events import Event
-from poptune.core.experiment import Experiment
-from poptune.core.population import Population
+from poptune.core.views import WatchedExperiment, WatchedPopulation
 from poptune.types import TrialId
 
 
@@ -26,13 +25,13 @@ class Silent:
     ) -> None:
         pass
 
-    def observe(self, events: Sequence[Event], population: Population) -> None:
+    def observe(self, events: Sequence[Event], population: WatchedPopulation) -> None:
         """See nothing."""
 
     def output(self, trial: TrialId, stream: str, line: str) -> None:
         """Hear nothing."""
 
-    def tick(self, experiment: Experiment) -> None:
+    def tick(self, experiment: WatchedExperiment) -> None:
         """Draw nothing."""
 
     def remark(self, text: str) -> None:

@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from poptune.core.experiment import Experiment
-from poptune.core.population import Population, Trial
+from poptune.core.views import WatchedExperiment, WatchedPopulation, WatchedTrial
 from poptune.progress.facts import RunFacts
 from poptune.progress.values import cut, duration, entry, labels, rough_duration, shown
 from poptune.types import TrialStatus
@@ -63,7 +62,7 @@ class View:
 
 
 def view_of(
-    experiment: Experiment,
+    experiment: WatchedExperiment,
     facts: RunFacts,
     *,
     elapsed_s: float,
@@ -84,7 +83,7 @@ def view_of(
     """
     population = experiment.population
     trials = population.trials
-    best = best_trial(population)
+    best = best_trial(trials)
     rows = _chosen(trials, most_rows)
     heading = labels(facts.parameters)
     return View(
@@ -101,13 +100,13 @@ def view_of(
     )
 
 
-def best_trial(population: Population) -> Trial | None:
+def best_trial(trials: Sequence[WatchedTrial]) -> WatchedTrial | None:
     """Return the trial with the best last result, of equals the first, as ``get_best_result()`` does."""
-    scored = [trial for trial in population.trials if _is_finite(trial.last_score)]
+    scored = [trial for trial in trials if _is_finite(trial.last_score)]
     return min(scored, key=_rank, default=None)
 
 
-def standing(trial: Trial, facts: RunFacts) -> str:
+def standing(trial: WatchedTrial, facts: RunFacts) -> str:
     """Return a trial's metric, iteration and config in a few words."""
     where = f"{facts.metric} {metric_text(trial.last_score, facts)} at iteration {trial.iteration}"
     heading = labels(facts.parameters)
@@ -120,7 +119,7 @@ def metric_text(score: float | None, facts: RunFacts) -> str:
     return "" if score is None else shown(facts.oriented(score))
 
 
-def _row(trial: Trial, population: Population, facts: RunFacts, *, is_best: bool) -> Row:
+def _row(trial: WatchedTrial, population: WatchedPopulation, facts: RunFacts, *, is_best: bool) -> Row:
     return Row(
         index=trial.index,
         status=trial.status,
@@ -138,7 +137,7 @@ def _time(elapsed_s: float, remaining_s: float | None) -> str:
     return duration(elapsed_s) + left
 
 
-def _facts(experiment: Experiment, slots: int, memory: str) -> tuple[str, ...]:
+def _facts(experiment: WatchedExperiment, slots: int, memory: str) -> tuple[str, ...]:
     statuses = Counter(trial.status for trial in experiment.population.trials)
     counts = [f"{statuses[status]} {status.lower()}" for status in _ORDER if statuses[status]]
     used = f"slots {len(experiment.running)}/{slots}"
@@ -151,14 +150,14 @@ def _metric_heading(facts: RunFacts) -> str:
     return f"{cut(facts.metric, _LONGEST_HEADING)} {'↓' if facts.mode == 'min' else '↑'}"
 
 
-def _iterations(trials: Sequence[Trial]) -> str:
+def _iterations(trials: Sequence[WatchedTrial]) -> str:
     counted = [trial.iteration for trial in trials if trial.status.is_live]
     counted = counted or [trial.iteration for trial in trials]
     first, last = min(counted, default=0), max(counted, default=0)
     return f"iteration {first}" if first == last else f"iterations {first} to {last}"
 
 
-def _chosen(trials: Sequence[Trial], most: int) -> Sequence[Trial]:
+def _chosen(trials: Sequence[WatchedTrial], most: int) -> Sequence[WatchedTrial]:
     """Return the trials to show: all by index or, if there are too many, some of them by rank."""
     if len(trials) <= most:
         return trials
@@ -173,7 +172,7 @@ def _chosen(trials: Sequence[Trial], most: int) -> Sequence[Trial]:
     return [trial for trial in ranked if trial.index in chosen]
 
 
-def _rank(trial: Trial) -> tuple[bool, float, int]:
+def _rank(trial: WatchedTrial) -> tuple[bool, float, int]:
     """Return a key that sorts the best first and what has no finite score last."""
     if trial.last_score is None or not _is_finite(trial.last_score):
         return True, 0.0, trial.index

@@ -19,7 +19,7 @@ def data_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         ImportError: pandas is not installed.
     """
     try:
-        import pandas as pd  # noqa: PLC0415 - optional
+        import pandas as pd
     except ImportError as error:
         raise ImportError(
             'Data frames need pandas, which is not installed: pip install "poptune[pandas]"'

@@ -18,7 +18,9 @@ from poptune.errors import ConfigurationError
 from poptune.executors import Executor
 from poptune.executors.base import check_at_least
 from poptune.layout import problem_of_new_folder
-from poptune.loggers import LogFiles, log_files
+from poptune.loggers import Logger
+from poptune.loggers.chosen import check_loggers
+from poptune.loggers.output import LogFiles, log_files
 from poptune.runtime.trainable import Resources, check_resources
 from poptune.schedulers import FIFOScheduler
 from poptune.stoppers import StopFunction, Stopper
@@ -239,9 +241,10 @@ class RunConfig:
         executor: ``"processes"``, ``"ray"``, ``"inline"``, or an executor with options of its own.
         progress: ``"live"`` (a table that is redrawn), ``"notebook"``, ``"lines"``, or ``"auto"``: what
             fits the place where the program runs.
-        loggers: Which files of results are written beside the journal, which holds them all in any case:
-            ``"csv"`` (``progress.csv``), ``"json"`` (``result.json``), ``"tensorboard"`` (event files, where
-            tensorboard is installed).
+        loggers: What is written beside the journal, which holds it all in any case: ``"csv"``
+            (``progress.csv``), ``"json"`` (``result.json``), ``"tensorboard"`` (event files, where that is
+            installed), the name of a logger that another installed package has, or a
+            :class:`poptune.loggers.Logger` of your own.
         log_to_file: Whether what a trial prints is kept in its folder, in ``stdout`` and ``stderr``; or the
             name of one file for both, or of two files.
         verbose: 0 shows nothing, 1 the progress.
@@ -263,7 +266,7 @@ class RunConfig:
     callbacks: Sequence[Callback] = ()
     executor: str | Executor = "processes"
     progress: ProgressStyle = "auto"
-    loggers: Sequence[str] = LOGGERS
+    loggers: Sequence[str | Logger] = LOGGERS
     log_to_file: LogFiles = False
     verbose: int = 1
 
@@ -275,7 +278,7 @@ class RunConfig:
         if self.stop_population_at is not None:
             _check_stop("stop_population_at", self.stop_population_at)
         _check_callbacks(self.callbacks)
-        _check_loggers(self.loggers)
+        check_loggers(self.loggers)
         log_files(self.log_to_file)
         if self.progress not in _STYLES:
             raise ConfigurationError(
@@ -303,15 +306,6 @@ def _required(name: str, value: int | None) -> int:
     if value is None:
         raise ConfigurationError(f"{name} must be a whole number of at least 1, got None")
     return value
-
-
-def _check_loggers(loggers: Sequence[str]) -> None:
-    for logger in [loggers] if isinstance(loggers, str) else loggers:
-        if isinstance(loggers, str) or logger not in LOGGERS:
-            raise ConfigurationError(
-                f"loggers must be a list of some of {', '.join(LOGGERS)}, got {loggers!r}"
-                + nearest(str(logger), LOGGERS)
-            )
 
 
 def _check_callbacks(callbacks: Sequence[Callback]) -> None:

@@ -155,7 +155,7 @@ class Definition:
         for doubt in (
             *scheduler.doubts(ends, time_budget_s=min(budgets, default=None)),
             *(unread(scheduler, self.prepared) if self.prepared else ()),
-            *misspelt_hooks(self.run.callbacks),
+            *misspelt_hooks(self.run.callbacks, self.run.loggers),
         ):
             warn(doubt)
         stop = self.run.stop

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from poptune.callbacks import Callback
 from poptune.core.population import Population
 from poptune.core.scheduler import Scheduler
+from poptune.loggers import Logger, TrialLogger
 from poptune.runtime.config_reads import is_never_read
 from poptune.runtime.trainable import Prepared
 from poptune.spelling import meant
@@ -29,10 +30,15 @@ def unread(scheduler: Scheduler[Any], prepared: Prepared) -> list[str]:
     ]
 
 
-def misspelt_hooks(callbacks: Iterable[Callback]) -> list[str]:
-    """Return a warning for each method of a callback whose name is like that of a hook, but is none."""
-    hooks = [name for name in vars(Callback) if name.startswith("on_")]
-    kinds = dict.fromkeys(type(callback) for callback in callbacks)
+def misspelt_hooks(callbacks: Iterable[Callback], loggers: Iterable[str | Logger]) -> list[str]:
+    """Return a warning for each method whose name is like that of a hook, but is none."""
+    trial_loggers = [logger for logger in loggers if isinstance(logger, TrialLogger)]
+    return [*_misspelt(callbacks, Callback), *_misspelt(trial_loggers, TrialLogger)]
+
+
+def _misspelt(hooked: Iterable[object], base: type) -> Sequence[str]:
+    hooks = [name for name in vars(base) if name.startswith("on_")]
+    kinds = dict.fromkeys(map(type, hooked))
     return [
         f"{kind.__name__}.{name} is no hook, so it is not called; did you mean {hook!r}? Name it so, or, if "
         "it is a helper of your own, so that it does not begin with on_"

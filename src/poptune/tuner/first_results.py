@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 
 from poptune.core.events import Event, Reported
-from poptune.core.population import Population
+from poptune.core.views import WatchedPopulation
 from poptune.layout import Layout
 from poptune.nested import flatten
 from poptune.notices import warn
@@ -45,7 +45,7 @@ class FirstResults:
         self._keeps_by = keeps_by
         self._awaits_checkpoint = keeps_all or keeps_by is not None
 
-    def observe(self, events: Sequence[Event], population: Population) -> None:
+    def observe(self, events: Sequence[Event], population: WatchedPopulation) -> None:
         """See records that are in the journal now."""
         if not (self._awaits_result or self._awaits_score or self._awaits_checkpoint):
             return
@@ -53,7 +53,7 @@ class FirstResults:
             if isinstance(event, Reported):
                 self._look(event, population)
 
-    def _look(self, reported: Reported, population: Population) -> None:
+    def _look(self, reported: Reported, population: WatchedPopulation) -> None:
         if self._awaits_result:
             self._awaits_result = False
             self._tell_of_missing(reported)
@@ -82,7 +82,7 @@ class FirstResults:
                 "TuneConfig(metric=...) or in report()"
             )
 
-    def _look_for_score(self, reported: Reported, population: Population) -> None:
+    def _look_for_score(self, reported: Reported, population: WatchedPopulation) -> None:
         """Await a score that trials can be compared by: one is enough, and a first of each trial without."""
         assert self._metric is not None
         score = flatten(reported.metrics).get(self._metric)
@@ -106,7 +106,7 @@ class FirstResults:
                 "the name in CheckpointConfig(checkpoint_score_attribute=...) or in report()"
             )
 
-    def _tell_of_space(self, saved: Reported, population: Population) -> None:
+    def _tell_of_space(self, saved: Reported, population: WatchedPopulation) -> None:
         """Project what all checkpoints will take, if it is known how long the trials are."""
         last = self._ends.get("training_iteration")
         if last is None or saved.checkpoint is None:

@@ -85,6 +85,15 @@ def _storable(definition: Definition) -> Definition:
             "them again, Tuner.restore(path, run_config=tune.RunConfig(callbacks=[...]))"
         )
         definition = replace(definition, run=replace(definition.run, callbacks=()))
+    loggers = [logger for logger in definition.run.loggers if _can_pickle(logger)]
+    if len(loggers) < len(definition.run.loggers):
+        lost = [type(one).__name__ for one in definition.run.loggers if not _can_pickle(one)]
+        warn(
+            f"The loggers {', '.join(lost)} cannot be pickled, so this experiment, if it is interrupted, "
+            "will be restored without them: have them open files and connections in begin() instead of "
+            "__init__(), or give them again, Tuner.restore(path, run_config=tune.RunConfig(loggers=[...]))"
+        )
+        definition = replace(definition, run=replace(definition.run, loggers=loggers))
     return definition
 
 

@@ -28,15 +28,12 @@ from poptune.core.scheduler import Scheduler
 from poptune.executors.base import Work
 from poptune.journal import ObjectTable, SqliteJournal, consistent, valid_results
 from poptune.layout import Layout
-from poptune.loggers import (
-    CsvLogger,
-    ErrorLogger,
-    JsonLogger,
-    OutputLogger,
-    PerturbationLogger,
-    log_files,
-    tensorboard,
-)
+from poptune.loggers import Logger, WatchedRun
+from poptune.loggers.at_work import LoggersAtWork
+from poptune.loggers.chosen import loggers_of
+from poptune.loggers.errors import ErrorLogger
+from poptune.loggers.output import OutputLogger, log_files
+from poptune.loggers.pbt_log import PerturbationLogger
 from poptune.notices import warn
 from poptune.progress import Progress, RunFacts, watch
 from poptune.search_space import Domain, GridSearch, SampleFrom, entries
@@ -169,8 +166,6 @@ class Run:
                 store = _store(folder, remote)
                 known = {ref.path for trial in experiment.population.trials for ref in trial.saved}
                 store.sweep(known)
-                if definition.tune.scheduler.needs.policy_logs:
-                    PerturbationLogger(folder.layout).rebuild(journal.read(), experiment.population)
                 resumed = Resumed(
                     time_s=time.time(),
                     damaged=_damaged_for_good(experiment.population, store, remote, revived),
@@ -212,11 +207,11 @@ class Run:
                 at_last.push(_closing(self.remote, progress))
             if self.experiment.population.completed:
                 return True
-            with progress:
+            with progress, LoggersAtWork(self._loggers(), self._watched()) as loggers:
                 if self.moved_aside is not None:
                     progress.remark(f"The experiment that had this name is in {self.moved_aside} now")
                 try:
-                    completed = self._controller(progress).run(self.first)
+                    completed = self._controller(progress, loggers).run(self.first)
                 except InterruptedAtOnceError:
                     progress.finish(completed=False)
                     raise
@@ -229,7 +224,7 @@ class Run:
     def _scheduler(self) -> Scheduler[Any]:
         return self.definition.tune.scheduler
 
-    def _controller(self, progress: Progress) -> Controller:
+    def _controller(self, progress: Progress, loggers: Observer) -> Controller:
         definition, path = self.definition, self.folder.path
         assert definition.prepared is not None
         population = self.experiment.population
@@ -262,7 +257,7 @@ class Run:
             ),
             cleaning=cleaning,
             callbacks=self._callbacks(),
-            observers=self._loggers(),
+            observers=[*self._observers(), loggers],
             listeners=self._listeners(),
             display=progress,
             limits=limits,
@@ -279,21 +274,22 @@ class Run:
         }
         return [CallbackRunner(run.callbacks, self.folder.layout, setup)]
 
-    def _loggers(self) -> list[Observer]:
-        layout = self.folder.layout
-        results = partial(valid_results, self.journal)
-        chosen = self.definition.run.loggers
-        loggers: list[Observer] = [] if self.remote is None else [self.remote.mirroring]
-        loggers += [ErrorLogger(layout), self._first_results(layout)]
-        if "json" in chosen:
-            loggers.append(JsonLogger(layout, results))
-        if "csv" in chosen:
-            loggers.append(CsvLogger(layout, results))
-        if self._scheduler.needs.policy_logs:
-            loggers.append(PerturbationLogger(layout))
-        if "tensorboard" in chosen and tensorboard.is_installed():
-            loggers.append(tensorboard.TensorBoardLogger(layout))
-        return loggers
+    def _observers(self) -> list[Observer]:
+        mirroring = [] if self.remote is None else [self.remote.mirroring]
+        return [*mirroring, self._first_results(self.folder.layout)]
+
+    def _loggers(self) -> list[Logger]:
+        policy_logs = [PerturbationLogger()] if self._scheduler.needs.policy_logs else []
+        return [ErrorLogger(), *policy_logs, *loggers_of(self.definition.run.loggers)]
+
+    def _watched(self) -> WatchedRun:
+        return WatchedRun(
+            population=self.experiment.population,
+            layout=self.folder.layout,
+            valid_results=partial(valid_results, self.journal),
+            journal=self.journal.read,
+            resumed=not isinstance(self.first.events[0], Created),
+        )
 
     def _first_results(self, layout: Layout) -> FirstResults:
         definition, checkpoints = self.definition, self.definition.run.checkpoint_config

@@ -11,7 +11,7 @@ from typing import Any
 from poptune import pickling
 from poptune.errors import ConfigurationError
 
-_LEFT_OUT = frozenset({"callbacks"})
+_LEFT_OUT = frozenset({"callbacks", "loggers"})
 """What an experiment is restored without if need be, which is a warning when it is stored."""
 
 

@@ -13,7 +13,7 @@ from poptune.arguments import reject_unknown_keywords
 from poptune.compat.ray._arguments import refuse, set_aside
 from poptune.compat.ray.air.stopping import Stop, native_stop
 from poptune.errors import ConfigurationError
-from poptune.loggers import LogFiles
+from poptune.loggers.output import LogFiles
 
 if TYPE_CHECKING:
     from poptune.compat.ray.tune.progress_reporter import CLIReporter

@@ -26,7 +26,7 @@ from poptune.compat.ray.tune.trainable import with_resources
 from poptune.compat.ray.tune.tune_config import TuneConfig
 from poptune.compat.ray.tune.tuner import Tuner
 from poptune.core.scheduler import Scheduler
-from poptune.loggers import LogFiles
+from poptune.loggers.output import LogFiles
 from poptune.types import Mode
 
 _OF_ANOTHER_ERA = {

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 import poptune as tune
 from poptune import plots
-from poptune.checkpoints import DirectoryStore
+from poptune._base.layout import Layout
+from poptune._keeping.checkpoints import DirectoryStore
 from poptune.cli import main
-from poptune.layout import Layout
 from poptune.schedulers import PopulationBasedTraining, PopulationBasedTrainingReplay
 
 

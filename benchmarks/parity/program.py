@@ -15,7 +15,6 @@ from pathlib import Path
 import habits
 import outcomes
 import ray
-import training
 from fitting import RESULTS, fit, ordered, says
 from ray import tune
 from ray.tune import Checkpoint
@@ -27,6 +26,8 @@ from ray.tune.schedulers import (
     PopulationBasedTrainingReplay,
 )
 from ray.tune.stopper import MaximumIterationStopper, TrialPlateauStopper
+
+import training
 
 FOUR = [[1, 2, 3, 9, 9, 9], [2, 3, 4, 8, 1, 1], [3, 4, 5, 7, 5, 5], [4, 5, 6, 1, 7, 7]]
 """Scores of four trials at six iterations: the lowest and the highest change at each milestone."""

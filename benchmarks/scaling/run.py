@@ -15,13 +15,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from scenarios import SWEEPS
 from tables import table, update_page
 
-from poptune.core.experiment import Experiment
-from poptune.core.retention import Retention
-from poptune.core.retries import Retries
-from poptune.core.settings import Settings
+from poptune._core.experiment import Experiment
+from poptune._core.retention import Retention
+from poptune._core.retries import Retries
+from poptune._core.settings import Settings
 from poptune.schedulers import PopulationBasedTraining
 from poptune.search_space import loguniform
-from poptune.simulation import Cluster, created
+from poptune.testing.simulation import Cluster, created
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"

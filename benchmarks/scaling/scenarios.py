@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from poptune.simulation import ClusterSpec
+from poptune.testing.simulation import ClusterSpec
 
 ASKED = ClusterSpec(nodes=1_000, slots_per_node=10)
 """10,000 trials of 1 GB on 1,000 nodes, of which one fails every minute."""

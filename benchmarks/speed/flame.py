@@ -33,17 +33,21 @@ WAITING = "nothing: the cores are idle"
 ELSE = "starting and ending processes"
 ROOMS = {
     "imports": ("(<frozen importlib", "(importlib/", "<module> ("),
-    "reading the data, and sharing it": ("(poptune/datasets/", "(poptune/runtime/shared.py"),
+    "reading the data, and sharing it": ("(poptune/datasets/", "(poptune/_training/shared.py"),
     TRAINING: ("(convnet.py",),
     "saving and loading states": (
-        "(poptune/checkpoints/",
-        "(poptune/runtime/live_state.py",
+        "(poptune/_keeping/checkpoints/",
+        "(poptune/_training/live_state.py",
         "(poptune/integrations/",
     ),
-    "deciding": ("(poptune/core/", "(poptune/schedulers/", "(poptune/search_space/"),
-    "storing what the experiment is, in `objects.pkl`": ("(poptune/journal/objects.py",),
-    "journal, logs and results": ("(poptune/journal/", "(poptune/loggers/", "(poptune/results/"),
-    "reports and orders": ("(poptune/runtime/", "(poptune/executors/", "(poptune/controller/"),
+    "deciding": ("(poptune/_core/", "(poptune/schedulers/", "(poptune/search_space/"),
+    "storing what the experiment is, in `objects.pkl`": ("(poptune/_keeping/journal/objects.py",),
+    "journal, logs and results": ("(poptune/_keeping/journal/", "(poptune/loggers/", "(poptune/results/"),
+    "reports and orders": (
+        "(poptune/_training/",
+        "(poptune/_running/executors/",
+        "(poptune/_running/controller/",
+    ),
 }
 """What a sample counts as: where in this list the innermost of its frames that is in it at all is."""
 TOLD_LAST = (ELSE, WAITING)

@@ -34,14 +34,21 @@ program that only reads results needs no executor.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from poptune._base.lazy import exports
 from poptune._version import __version__
-from poptune.lazy import exports
 
 if TYPE_CHECKING:
     from poptune import loggers, plots, schedulers
+    from poptune._core.schedule import Schedule
+    from poptune._keeping.checkpoints import Checkpoint
+    from poptune._running.executors import InlineExecutor, ProcessExecutor, RayExecutor, preload
+    from poptune._running.tuner import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner, verify
+    from poptune._training.current import TrialContext, get_checkpoint, get_config, get_context, report
+    from poptune._training.shared import ObjectRef, get, put
+    from poptune._training.states import RandomState, StateRef
+    from poptune._training.steps import steps
+    from poptune._training.trainable import Trainable, with_parameters, with_resources
     from poptune.callbacks import Callback
-    from poptune.checkpoints import Checkpoint
-    from poptune.core.schedule import Schedule
     from poptune.errors import (
         AllTrialsFailedError,
         CheckpointError,
@@ -59,14 +66,8 @@ if TYPE_CHECKING:
         TrainingCodeError,
         UntrustedCheckpointError,
     )
-    from poptune.executors import InlineExecutor, ProcessExecutor, RayExecutor, preload
     from poptune.integrations import bind
     from poptune.results import Result, ResultGrid
-    from poptune.runtime.current import TrialContext, get_checkpoint, get_config, get_context, report
-    from poptune.runtime.shared import ObjectRef, get, put
-    from poptune.runtime.states import RandomState, StateRef
-    from poptune.runtime.steps import steps
-    from poptune.runtime.trainable import Trainable, with_parameters, with_resources
     from poptune.schedulers import (
         ASHAScheduler,
         AsyncHyperBandScheduler,
@@ -101,7 +102,6 @@ if TYPE_CHECKING:
         TimeoutStopper,
         TrialPlateauStopper,
     )
-    from poptune.tuner import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner, verify
 
 __all__ = [
     "ASHAScheduler",
@@ -185,21 +185,21 @@ __all__ = [
 
 _NAMES_BY_HOME = {
     "callbacks": "Callback",
-    "checkpoints": "Checkpoint",
-    "core.schedule": "Schedule",
+    "_keeping.checkpoints": "Checkpoint",
+    "_core.schedule": "Schedule",
     "errors": (
         "AllTrialsFailedError CheckpointError ConfigurationError CorruptCheckpointError ExecutorError "
         "ExperimentError InternalError JournalError PoptuneError PoptuneWarning "
         "SchedulerError StorageError TrainableError TrainingCodeError UntrustedCheckpointError"
     ),
-    "executors": "InlineExecutor ProcessExecutor RayExecutor preload",
+    "_running.executors": "InlineExecutor ProcessExecutor RayExecutor preload",
     "integrations": "bind",
     "results": "Result ResultGrid",
-    "runtime.current": "TrialContext get_checkpoint get_config get_context report",
-    "runtime.shared": "ObjectRef get put",
-    "runtime.states": "RandomState StateRef",
-    "runtime.steps": "steps",
-    "runtime.trainable": "Trainable with_parameters with_resources",
+    "_training.current": "TrialContext get_checkpoint get_config get_context report",
+    "_training.shared": "ObjectRef get put",
+    "_training.states": "RandomState StateRef",
+    "_training.steps": "steps",
+    "_training.trainable": "Trainable with_parameters with_resources",
     "schedulers": (
         "ASHAScheduler AsyncHyperBandScheduler FIFOScheduler MedianStoppingRule PopulationBasedTraining "
         "PopulationBasedTrainingReplay"
@@ -212,7 +212,7 @@ _NAMES_BY_HOME = {
         "CombinedStopper ExperimentPlateauStopper FunctionStopper MaximumIterationStopper "
         "NoopStopper Stopper TimeoutStopper TrialPlateauStopper"
     ),
-    "tuner": "CheckpointConfig FailureConfig RunConfig TuneConfig Tuner verify",
+    "_running.tuner": "CheckpointConfig FailureConfig RunConfig TuneConfig Tuner verify",
 }
 _ROOMS = {"loggers", "plots", "schedulers"}
 _exported = exports(__name__, _NAMES_BY_HOME)

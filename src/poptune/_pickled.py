@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from poptune.described import made_of
+from poptune._base.described import made_of
 
 
 def named(door: str, name: str) -> Any:

@@ -9,8 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from poptune.copies import copied
-from poptune.core.events import (
+from poptune._base.copies import copied
+from poptune._base.layout import Layout
+from poptune._base.notices import warn
+from poptune._base.places import checkpoint_path
+from poptune._base.types import Config, Metrics, TrialStatus
+from poptune._core.events import (
     Completed,
     Event,
     Left,
@@ -19,12 +23,8 @@ from poptune.core.events import (
     Restarted,
     Spawned,
 )
-from poptune.core.scheduler import Load
-from poptune.core.views import WatchedPopulation, WatchedTrial
-from poptune.layout import Layout
-from poptune.notices import warn
-from poptune.places import checkpoint_path
-from poptune.types import Config, Metrics, TrialStatus
+from poptune._core.scheduler import Load
+from poptune._core.views import WatchedPopulation, WatchedTrial
 
 
 class CallbackTrial:

@@ -17,10 +17,10 @@ from numbers import Integral
 from statistics import pstdev
 from typing import Any
 
-from poptune.arguments import check_mode
+from poptune._base.arguments import check_mode
+from poptune._base.nested import flatten, value_at
+from poptune._base.types import Mode
 from poptune.errors import ConfigurationError
-from poptune.nested import flatten, value_at
-from poptune.types import Mode
 
 StopFunction = Callable[[str, dict[str, Any]], bool]
 

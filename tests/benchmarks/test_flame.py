@@ -3,8 +3,8 @@
 import pytest
 from flame import ELSE, ROOMS, SAMPLES_PER_S, TRAINING, WAITING, Profile, counted, page, room_of
 
-BODY, LOOP = "<module> (<string>:1)", "run_trial (poptune/runtime/running.py:40)"
-TRAIN, REPORT = "train (convnet.py:39)", "report (poptune/runtime/current.py:72)"
+BODY, LOOP = "<module> (<string>:1)", "run_trial (poptune/_training/running.py:40)"
+TRAIN, REPORT = "train (convnet.py:39)", "report (poptune/_training/current.py:72)"
 
 
 @pytest.mark.parametrize(
@@ -12,7 +12,7 @@ TRAIN, REPORT = "train (convnet.py:39)", "report (poptune/runtime/current.py:72)
     [
         ([TRAIN, "backward (torch/autograd/__init__.py:1)"], TRAINING),
         ([REPORT], "reports and orders"),
-        ([REPORT, "encode (poptune/checkpoints/codec.py:1)"], "saving and loading states"),
+        ([REPORT, "encode (poptune/_keeping/checkpoints/codec.py:1)"], "saving and loading states"),
         ([TRAIN, "_find_and_load (<frozen importlib._bootstrap>:1)"], "imports"),
         ([TRAIN, "<module> (torch/_dynamo/__init__.py:1)", "namedtuple (collections:1)"], "imports"),
     ],

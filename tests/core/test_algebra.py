@@ -17,17 +17,17 @@ from skeletons import (
     SpawnEvaluateRetire,
 )
 
-from poptune.core.commands import Start
-from poptune.core.events import Left, Planned, PopulationStopped, Reported, Resumed, Spawned
-from poptune.core.experiment import Experiment
-from poptune.core.retention import Retention
-from poptune.core.scheduler import Decision, End, Fresh, Keep, Load, Plan, Rest, Run
-from poptune.core.settings import Settings
+from poptune._base.types import TrialStatus
+from poptune._core.commands import Start
+from poptune._core.events import Left, Planned, PopulationStopped, Reported, Resumed, Spawned
+from poptune._core.experiment import Experiment
+from poptune._core.retention import Retention
+from poptune._core.scheduler import Decision, End, Fresh, Keep, Load, Plan, Rest, Run
+from poptune._core.settings import Settings
+from poptune._keeping.journal import MemoryJournal
+from poptune._watching.verification import Deciders, replay
 from poptune.errors import SchedulerError
-from poptune.journal import MemoryJournal
-from poptune.simulation import SimulatedWorkers, World, created
-from poptune.types import TrialStatus
-from poptune.verification import Deciders, replay
+from poptune.testing.simulation import SimulatedWorkers, World, created
 
 A, B, C = "sim_00000", "sim_00001", "sim_00002"
 

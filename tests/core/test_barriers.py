@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from poptune.core.barriers import Barriers
-from poptune.core.population import Trial
-from poptune.core.scheduler import Run
-from poptune.core.trial_spec import TrialSpec
-from poptune.types import TrialId, TrialStatus
+from poptune._base.types import TrialId, TrialStatus
+from poptune._core.barriers import Barriers
+from poptune._core.population import Trial
+from poptune._core.scheduler import Run
+from poptune._core.trial_spec import TrialSpec
 
 
 def trials(count: int, barrier: str | None = "round") -> list[Trial]:

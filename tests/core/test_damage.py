@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from poptune.core.events import Planned, Restarted, Resumed
-from poptune.core.experiment import Experiment
-from poptune.core.retention import Retention
-from poptune.core.scheduler import Load
-from poptune.core.settings import Settings
-from poptune.journal import MemoryJournal, valid_results
+from poptune._base.types import TrialId
+from poptune._core.events import Planned, Restarted, Resumed
+from poptune._core.experiment import Experiment
+from poptune._core.retention import Retention
+from poptune._core.scheduler import Load
+from poptune._core.settings import Settings
+from poptune._keeping.journal import MemoryJournal, valid_results
 from poptune.schedulers import Choice, FIFOScheduler, PopulationBasedTraining, Selection, Selector
-from poptune.simulation import SimulatedWorkers, created
-from poptune.types import TrialId
+from poptune.testing.simulation import SimulatedWorkers, created
 
 A, B, C = (TrialId(f"sim_{index:05d}") for index in range(3))
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from poptune.core.commands import Delete, Proceed, Release, Start, Warn
-from poptune.core.events import (
+from poptune._base.types import CheckpointId, TrialId, TrialStatus
+from poptune._core.commands import Delete, Proceed, Release, Start, Warn
+from poptune._core.events import (
     Completed,
     Event,
     Failed,
@@ -26,12 +27,12 @@ from poptune.core.events import (
     Returned,
     SlotsChanged,
 )
-from poptune.core.experiment import Experiment, Step
-from poptune.core.population import Trial
-from poptune.core.retention import Retention
-from poptune.core.retries import Retries
-from poptune.core.scheduler import Decision, End, Keep, Load, Plan, Run, Scheduler
-from poptune.core.settings import Settings
+from poptune._core.experiment import Experiment, Step
+from poptune._core.population import Trial
+from poptune._core.retention import Retention
+from poptune._core.retries import Retries
+from poptune._core.scheduler import Decision, End, Keep, Load, Plan, Run, Scheduler
+from poptune._core.settings import Settings
 from poptune.errors import InternalError, SchedulerError
 from poptune.schedulers import (
     Choice,
@@ -43,8 +44,7 @@ from poptune.schedulers import (
     Selector,
     reborn,
 )
-from poptune.simulation import SimulatedWorkers, created
-from poptune.types import CheckpointId, TrialId, TrialStatus
+from poptune.testing.simulation import SimulatedWorkers, created
 
 T = [TrialId(f"sim_{index:05d}") for index in range(6)]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from poptune.core.events import Failed
-from poptune.core.mistakes import Mistakes, kind_of, last_line, place_of
-from poptune.types import TrialId
+from poptune._base.types import TrialId
+from poptune._core.events import Failed
+from poptune._core.mistakes import Mistakes, kind_of, last_line, place_of
 
 LR = "TrainingCodeError: 'lr' changed at iteration {at} and nothing uses it\n"
 

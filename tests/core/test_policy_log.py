@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from poptune.core.policy_log import read_policy
-from poptune.core.unopened import UnopenedObject
+from poptune._core.policy_log import read_policy
+from poptune._core.unopened import UnopenedObject
 from poptune.errors import ConfigurationError
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from poptune.core.events import Completed, Failed, Forgotten, Left, Planned, Reported, Restarted
-from poptune.core.population import Population
-from poptune.core.scheduler import Decision, Load, Plan, Run
-from poptune.simulation import created
-from poptune.types import CheckpointId, TrialId, TrialStatus
+from poptune._base.types import CheckpointId, TrialId, TrialStatus
+from poptune._core.events import Completed, Failed, Forgotten, Left, Planned, Reported, Restarted
+from poptune._core.population import Population
+from poptune._core.scheduler import Decision, Load, Plan, Run
+from poptune.testing.simulation import created
 
 A, B = TrialId("sim_00000"), TrialId("sim_00001")
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from poptune.core.random import derived_generator, derived_seed
+from poptune._core.random import derived_generator, derived_seed
 
 
 def draws(*arguments, size: int = 20_000) -> np.ndarray:

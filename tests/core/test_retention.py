@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from poptune.core.retention import Retention
-from poptune.core.scheduler import CheckpointRef
-from poptune.types import CheckpointId, TrialId
+from poptune._base.types import CheckpointId, TrialId
+from poptune._core.retention import Retention
+from poptune._core.scheduler import CheckpointRef
 
 
 def saved(count: int) -> list[CheckpointRef]:

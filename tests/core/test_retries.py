@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from poptune.core.commands import Start
-from poptune.core.events import Failed, Left, Planned, Ticked
-from poptune.core.experiment import Experiment, Step
-from poptune.core.population import Trial
-from poptune.core.retries import Retries
-from poptune.core.settings import Settings
+from poptune._base.types import TrialStatus
+from poptune._core.commands import Start
+from poptune._core.events import Failed, Left, Planned, Ticked
+from poptune._core.experiment import Experiment, Step
+from poptune._core.population import Trial
+from poptune._core.retries import Retries
+from poptune._core.settings import Settings
 from poptune.schedulers import FIFOScheduler, PopulationBasedTraining
 from poptune.search_space import uniform
-from poptune.simulation import SimulatedWorkers, created
-from poptune.types import TrialStatus
+from poptune.testing.simulation import SimulatedWorkers, created
 
 LR = {"lr": uniform(0, 1)}
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from poptune.core.schedule import Schedule
+from poptune._core.schedule import Schedule
 from poptune.errors import ConfigurationError
 
 SCHEDULE = Schedule([(0, {"lr": 0.1}), (5, {"lr": 0.2}), (6, {"lr": 0.3, "net": {"depth": (1, 2)}})])

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from poptune.core.population import Trial
-from poptune.core.scheduler import Run
-from poptune.core.slots import Slots
-from poptune.core.trial_spec import TrialSpec
-from poptune.types import TrialId, TrialStatus
+from poptune._base.types import TrialId, TrialStatus
+from poptune._core.population import Trial
+from poptune._core.scheduler import Run
+from poptune._core.slots import Slots
+from poptune._core.trial_spec import TrialSpec
 
 
 def trial(name: str, age: float = 0.0, until: float | None = None) -> Trial:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from poptune.core.events import Forgotten, Left, Planned, Reported
-from poptune.core.population import Population
-from poptune.core.scheduler import CheckpointRef, Decision, End, Load, Plan, Ready, Run
-from poptune.core.soundness import problem
-from poptune.simulation import created
-from poptune.types import TrialStatus
+from poptune._base.types import TrialStatus
+from poptune._core.events import Forgotten, Left, Planned, Reported
+from poptune._core.population import Population
+from poptune._core.scheduler import CheckpointRef, Decision, End, Load, Plan, Ready, Run
+from poptune._core.soundness import problem
+from poptune.testing.simulation import created
 
 A, B, C = "sim_00000", "sim_00001", "sim_00002"
 

@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 import pytest
 
-from poptune.core.unopened import UnopenedObject, is_of_an_object
+from poptune._core.unopened import UnopenedObject, is_of_an_object
 
 
 def test_two_of_one_journal_are_equal_by_their_number_whatever_they_print() -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 import poptune
-from poptune.core.experiment import Experiment
-from poptune.core.population import Population, Trial
-from poptune.core.settings import Settings
-from poptune.core.trial_spec import TrialSpec
-from poptune.core.views import WatchedExperiment, WatchedPopulation, WatchedTrial
+from poptune._base.types import TrialId
+from poptune._core.experiment import Experiment
+from poptune._core.population import Population, Trial
+from poptune._core.settings import Settings
+from poptune._core.trial_spec import TrialSpec
+from poptune._core.views import WatchedExperiment, WatchedPopulation, WatchedTrial
 from poptune.schedulers import FIFOScheduler
-from poptune.simulation.world import created
-from poptune.types import TrialId
+from poptune.testing.simulation.world import created
 
 ROOT = Path(poptune.__file__).parent
 WATCHERS = [
@@ -25,7 +25,12 @@ WATCHERS = [
     *sorted((ROOT / "progress").glob("*.py")),
 ]
 STEERING = {"handle", "fold", "apply", "set_status"}
-MACHINE = {"poptune.core.experiment", "poptune.core.population", "poptune.core.books", "poptune.core.slots"}
+MACHINE = {
+    "poptune._core.experiment",
+    "poptune._core.population",
+    "poptune._core.books",
+    "poptune._core.slots",
+}
 VIEWS = [WatchedTrial, WatchedPopulation, WatchedExperiment]
 
 
@@ -47,8 +52,8 @@ def test_who_watches_neither_imports_the_machine_nor_calls_what_changes_it(path:
 @pytest.mark.parametrize(
     "source",
     [
-        "from poptune.core.population import Trial",
-        "import poptune.core.experiment",
+        "from poptune._core.population import Trial",
+        "import poptune._core.experiment",
         "def observe(self, events, population):\n    population.apply(events[0])",
         "experiment.handle(event)",
     ],

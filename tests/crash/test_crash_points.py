@@ -7,7 +7,7 @@ from torture.climbing import Climb
 from torture.crashing import crash_everywhere, crash_twice_everywhere
 from torture.simulated import Simulation, die_everywhere, die_twice_everywhere
 
-from poptune.core.population import Population
+from poptune._core.population import Population
 
 pytestmark = pytest.mark.slow
 

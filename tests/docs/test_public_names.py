@@ -13,14 +13,17 @@ import textwrap
 import pytest
 
 import poptune as tune
-from poptune import loggers, plots, results, schedulers
-from poptune.core.scheduler import Scheduler
-from poptune.executors import Executor
+from poptune import extending, loggers, plots, results, schedulers
+from poptune._core.scheduler import Scheduler
+from poptune._running.executors import Executor
 from poptune.integrations import torch as integration_torch
 
 MODULES = sorted(module.name for module in pkgutil.walk_packages(tune.__path__, "poptune."))
-ROOMS = [tune, loggers, schedulers, plots, results, integration_torch]
-SEAMS = [Scheduler, schedulers.Selector, schedulers.Explorer, loggers.Logger, Executor]
+ROOMS = [tune, extending, loggers, schedulers, plots, results, integration_torch]
+SEAMS = [
+    *(Scheduler, schedulers.Selector, schedulers.Explorer, loggers.Logger, Executor),
+    *(extending.Room, extending.Workers, extending.BoundState, extending.PopulationView),
+]
 """Protocols; what their methods mean is said there, and not again in each class that has them."""
 
 

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from poptune.storage import open_remote
+from poptune._keeping.storage import open_remote
 
 
 @pytest.fixture(autouse=True)

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from climbers import fit
 
-from poptune.checkpoints import Checkpoint, DirectoryStore
-from poptune.checkpoints.manifest import MANIFEST_NAME
-from poptune.core.events import Created, Forgotten
-from poptune.core.population import Population
-from poptune.journal import ObjectTable, SqliteJournal, UnopenedObjects, decode
-from poptune.layout import Layout
-from poptune.mirroring.fetching import _records
-from poptune.mirroring.growing_files import JOURNAL_PREFIX, JOURNAL_SUFFIX, parts_in
-from poptune.mirroring.holding import HoldingStore
-from poptune.storage import FetchingStore, MissingObjectError
+from poptune._base.layout import Layout
+from poptune._core.events import Created, Forgotten
+from poptune._core.population import Population
+from poptune._keeping.checkpoints import Checkpoint, DirectoryStore
+from poptune._keeping.checkpoints.manifest import MANIFEST_NAME
+from poptune._keeping.journal import ObjectTable, SqliteJournal, UnopenedObjects, decode
+from poptune._keeping.mirroring.fetching import _records
+from poptune._keeping.mirroring.growing_files import JOURNAL_PREFIX, JOURNAL_SUFFIX, parts_in
+from poptune._keeping.mirroring.holding import HoldingStore
+from poptune._keeping.storage import FetchingStore, MissingObjectError
 
 
 def outcome(results):

@@ -12,9 +12,9 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from msgspec import Struct
 
-from poptune.core.events import Event
-from poptune.described import KINDS
-from poptune.journal.records import KIND_OF, newest
+from poptune._base.described import KINDS
+from poptune._core.events import Event
+from poptune._keeping.journal.records import KIND_OF, newest
 
 FILE = Path(__file__).parents[1] / "golden" / "shapes.json"
 Shape = dict[str, Any]

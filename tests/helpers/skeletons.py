@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from poptune.core.population import TrialView
-from poptune.core.scheduler import (
+from poptune._base.course import Curve
+from poptune._core.population import TrialView
+from poptune._core.scheduler import (
     Decision,
     End,
     Fresh,
@@ -21,7 +22,6 @@ from poptune.core.scheduler import (
     Run,
     Scheduler,
 )
-from poptune.course import Curve
 
 _INTERVAL = 2.0
 

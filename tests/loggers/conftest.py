@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from poptune.core.events import Created, Event, Reported
-from poptune.core.population import Population, Trial
-from poptune.core.trial_spec import TrialSpec
-from poptune.journal import MemoryJournal, valid_results
-from poptune.layout import Layout
+from poptune._base.layout import Layout
+from poptune._base.types import TrialId
+from poptune._core.events import Created, Event, Reported
+from poptune._core.population import Population, Trial
+from poptune._core.trial_spec import TrialSpec
+from poptune._keeping.journal import MemoryJournal, valid_results
 from poptune.loggers import Logger, WatchedRun
-from poptune.types import TrialId
 
 
 class Shown:

@@ -5,9 +5,9 @@ import math
 
 import pytest
 
-from poptune.core.events import Restarted, Resumed
+from poptune._base.types import TrialId
+from poptune._core.events import Restarted, Resumed
 from poptune.loggers import CsvLogger
-from poptune.types import TrialId
 
 A = TrialId("e_00000")
 

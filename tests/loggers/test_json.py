@@ -7,11 +7,11 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from poptune.core.events import Planned, Restarted, Resumed
-from poptune.core.scheduler import Decision, Plan, Run
+from poptune._base.types import TrialId
+from poptune._core.events import Planned, Restarted, Resumed
+from poptune._core.scheduler import Decision, Plan, Run
 from poptune.loggers import JsonLogger
 from poptune.loggers.files import as_json
-from poptune.types import TrialId
 
 A, B = TrialId("e_00000"), TrialId("e_00001")
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from poptune._base.types import TrialId
 from poptune.loggers.output import OutputLogger, log_files
-from poptune.types import TrialId
 
 A, B = TrialId("e_00000"), TrialId("e_00001")
 

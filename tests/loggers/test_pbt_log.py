@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 import poptune as tune
-from poptune.core.events import Planned, Resumed
-from poptune.core.experiment import Experiment
-from poptune.core.scheduler import Decision, Load
-from poptune.core.settings import Settings
+from poptune._base.types import TrialId
+from poptune._core.events import Planned, Resumed
+from poptune._core.experiment import Experiment
+from poptune._core.scheduler import Decision, Load
+from poptune._core.settings import Settings
 from poptune.loggers.pbt_log import PerturbationLogger
 from poptune.schedulers import Choice, KeepOwn, PopulationBasedTraining, Selection, Selector
-from poptune.simulation import SimulatedWorkers
-from poptune.types import TrialId
+from poptune.testing.simulation import SimulatedWorkers
 
 T = [TrialId(f"e_{index:05d}") for index in range(4)]
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from poptune.core.events import Failed, Left, Planned, Restarted, Resumed, Spawned
-from poptune.core.scheduler import CheckpointRef, Decision, End, Fresh, Load, Plan, Run
-from poptune.course import Curve
+from poptune._base.course import Curve
+from poptune._base.types import TrialId, TrialStatus
+from poptune._core.events import Failed, Left, Planned, Restarted, Resumed, Spawned
+from poptune._core.scheduler import CheckpointRef, Decision, End, Fresh, Load, Plan, Run
 from poptune.loggers import TrialLogger
-from poptune.types import TrialId, TrialStatus
 
 A, B, C = (TrialId(f"e_{index:05d}") for index in range(3))
 

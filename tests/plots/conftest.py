@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from poptune.core.events import Created, Left, Planned, Reported
-from poptune.core.population import Population
-from poptune.core.scheduler import Decision, Load, Plan, Run
-from poptune.core.trial_spec import TrialSpec
-from poptune.journal import ObjectTable, SqliteJournal
-from poptune.layout import Layout
+from poptune._base.layout import Layout
+from poptune._base.types import TrialId, TrialStatus
+from poptune._core.events import Created, Left, Planned, Reported
+from poptune._core.population import Population
+from poptune._core.scheduler import Decision, Load, Plan, Run
+from poptune._core.trial_spec import TrialSpec
+from poptune._keeping.journal import ObjectTable, SqliteJournal
 from poptune.results import ResultGrid
-from poptune.types import TrialId, TrialStatus
 
 
 def run_toy(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from poptune import plots
-from poptune.core.schedule import Schedule
+from poptune._core.schedule import Schedule
 from poptune.plots.schedule import _levels, _steps
 from poptune.results import Segment
 

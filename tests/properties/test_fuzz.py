@@ -14,13 +14,13 @@ from climbers import fit
 from hypothesis import HealthCheck, example, given, settings
 
 import poptune as tune
-from poptune.checkpoints import Checkpoint, DirectoryStore
-from poptune.core.policy_log import read_policy
-from poptune.core.schedule import Schedule
+from poptune._base.layout import Layout
+from poptune._core.policy_log import read_policy
+from poptune._core.schedule import Schedule
+from poptune._keeping.checkpoints import Checkpoint, DirectoryStore
+from poptune._keeping.journal import UnopenedObjects, consistent
+from poptune._keeping.journal.records import Record, decode
 from poptune.errors import PoptuneError
-from poptune.journal import UnopenedObjects, consistent
-from poptune.journal.records import Record, decode
-from poptune.layout import Layout
 
 BRIEF = settings(
     max_examples=100,

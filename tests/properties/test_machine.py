@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from msgspec.structs import replace
 from skeletons import SKELETONS, Backtracking, Replays
 
-from poptune.controller.damage import damaged_checkpoints
-from poptune.core.events import (
+from poptune._base.types import TrialStatus
+from poptune._core.events import (
     Failed,
     Forgotten,
     Planned,
@@ -22,19 +22,19 @@ from poptune.core.events import (
     Resumed,
     SlotsChanged,
 )
-from poptune.core.experiment import Experiment
-from poptune.core.retention import Retention
-from poptune.core.retries import Retries
-from poptune.core.revival import to_revive
-from poptune.core.scheduler import Fresh, Keep, Load, Plan, Rest, Run
-from poptune.core.settings import Settings
+from poptune._core.experiment import Experiment
+from poptune._core.retention import Retention
+from poptune._core.retries import Retries
+from poptune._core.revival import to_revive
+from poptune._core.scheduler import Fresh, Keep, Load, Plan, Rest, Run
+from poptune._core.settings import Settings
+from poptune._keeping.journal import MemoryJournal, valid_results
+from poptune._running.controller.damage import damaged_checkpoints
+from poptune._watching.verification import Deciders, replay
 from poptune.errors import CorruptCheckpointError
-from poptune.journal import MemoryJournal, valid_results
 from poptune.schedulers import PopulationBasedTraining
 from poptune.search_space import uniform
-from poptune.simulation import SimulatedWorkers, created
-from poptune.types import TrialStatus
-from poptune.verification import Deciders, replay
+from poptune.testing.simulation import SimulatedWorkers, created
 
 SCORES = st.one_of(
     st.floats(-10, 10),

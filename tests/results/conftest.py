@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from poptune.checkpoints import Checkpoint, DirectoryStore
-from poptune.core.events import Completed, Created, Event, Failed, Left, Planned, Reported, Restarted
-from poptune.core.population import Population, Trial
-from poptune.core.scheduler import Decision, Load, Plan, Run
-from poptune.core.trial_spec import TrialSpec
-from poptune.journal import ObjectTable, SqliteJournal
-from poptune.layout import Layout
+from poptune._base.layout import Layout
+from poptune._base.types import TrialId, TrialStatus
+from poptune._core.events import Completed, Created, Event, Failed, Left, Planned, Reported, Restarted
+from poptune._core.population import Population, Trial
+from poptune._core.scheduler import Decision, Load, Plan, Run
+from poptune._core.trial_spec import TrialSpec
+from poptune._keeping.checkpoints import Checkpoint, DirectoryStore
+from poptune._keeping.journal import ObjectTable, SqliteJournal
 from poptune.results import ResultGrid
-from poptune.types import TrialId, TrialStatus
 
 
 class Story:

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 
+from poptune._watching.progress.view import best_trial
 from poptune.errors import ConfigurationError, ExperimentError, PoptuneError
 from poptune.plots.best import best_of
-from poptune.progress.view import best_trial
 from poptune.results import ResultGrid
 
 A, B, C = 0, 1, 2

@@ -14,7 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poptune.core.population import Population
+from poptune._core.population import Population
 from poptune.results.history import History
 
 A, B, C = 0, 1, 2

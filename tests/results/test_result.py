@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from poptune.core.events import Forgotten
+from poptune._base.types import TrialStatus
+from poptune._core.events import Forgotten
 from poptune.errors import CheckpointError, ConfigurationError, ExperimentError
 from poptune.results import Result, TrialError
-from poptune.types import TrialStatus
 
 A, B = 0, 1
 

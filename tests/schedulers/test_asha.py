@@ -2,13 +2,13 @@ import math
 
 import pytest
 
-from poptune.core.events import Planned
-from poptune.core.experiment import Experiment
-from poptune.core.scheduler import End
-from poptune.core.settings import Settings
+from poptune._core.events import Planned
+from poptune._core.experiment import Experiment
+from poptune._core.scheduler import End
+from poptune._core.settings import Settings
 from poptune.errors import ConfigurationError
 from poptune.schedulers import ASHAScheduler, AsyncHyperBandScheduler
-from poptune.simulation import World, created
+from poptune.testing.simulation import World, created
 
 
 def simulate(scheduler, train, *, trials, slots=1, iterations=100, seed=0):

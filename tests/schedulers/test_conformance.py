@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 import poptune as tune
-from poptune.core.events import Planned, Reported
-from poptune.core.schedule import Schedule
-from poptune.core.scheduler import Scheduler
+from poptune._core.events import Planned, Reported
+from poptune._core.schedule import Schedule
+from poptune._core.scheduler import Scheduler
 from poptune.schedulers import (
     ASHAScheduler,
     Choice,

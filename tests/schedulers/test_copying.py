@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 import poptune as tune
-from poptune.core.events import Planned, Reported
-from poptune.core.experiment import Experiment
-from poptune.core.retention import Retention
-from poptune.core.scheduler import CheckpointRef, Decision, Keep, Load, Run
-from poptune.core.settings import Settings
+from poptune._base.types import Config, TrialId
+from poptune._core.events import Planned, Reported
+from poptune._core.experiment import Experiment
+from poptune._core.retention import Retention
+from poptune._core.scheduler import CheckpointRef, Decision, Keep, Load, Run
+from poptune._core.settings import Settings
 from poptune.errors import ConfigurationError, SchedulerError
 from poptune.schedulers import (
     Choice,
@@ -25,8 +26,7 @@ from poptune.schedulers import (
     Selection,
     Selector,
 )
-from poptune.simulation import World, created
-from poptune.types import Config, TrialId
+from poptune.testing.simulation import World, created
 
 T = [TrialId(f"sim_{index:05d}") for index in range(4)]
 

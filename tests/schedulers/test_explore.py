@@ -15,9 +15,9 @@ import torch
 from hypothesis import given, settings
 
 import poptune as tune
-from poptune.copies import copied
-from poptune.core.random import derived_generator
-from poptune.equality import index_of, same
+from poptune._base.copies import copied
+from poptune._base.equality import index_of, same
+from poptune._core.random import derived_generator
 from poptune.errors import ConfigurationError
 from poptune.schedulers import Perturb
 from poptune.schedulers.explore import fill_missing

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from poptune.core.experiment import Experiment
-from poptune.core.scheduler import Decision, Needs, Plan, Ready, Run
-from poptune.core.settings import Settings
+from poptune._base.types import TrialId
+from poptune._core.experiment import Experiment
+from poptune._core.scheduler import Decision, Needs, Plan, Ready, Run
+from poptune._core.settings import Settings
 from poptune.errors import ConfigurationError
 from poptune.schedulers import FIFOScheduler
-from poptune.simulation import World, created
-from poptune.types import TrialId
+from poptune.testing.simulation import World, created
 
 
 def test_every_trial_trains_to_its_end_with_the_config_that_it_has() -> None:

@@ -1,12 +1,12 @@
 import pytest
 
-from poptune.core.experiment import Experiment
-from poptune.core.settings import Settings
+from poptune._base.types import TrialId
+from poptune._core.experiment import Experiment
+from poptune._core.settings import Settings
 from poptune.errors import ConfigurationError
 from poptune.schedulers import MedianStoppingRule
 from poptune.schedulers.median import Curves
-from poptune.simulation import World, created
-from poptune.types import TrialId
+from poptune.testing.simulation import World, created
 
 
 def stopped_at(train, *, trials, slots=8, iterations=20, **arguments):

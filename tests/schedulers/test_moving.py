@@ -2,7 +2,7 @@
 
 import pytest
 
-from poptune.course import present
+from poptune._base.course import present
 from poptune.schedulers.moving import stretches
 
 

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 
 import poptune as tune
-from poptune.core.events import Planned
-from poptune.core.experiment import Experiment
-from poptune.core.scheduler import Decision, Keep, Load, Run
-from poptune.core.settings import Settings
+from poptune._base.types import Config, Mode, TrialId
+from poptune._core.events import Planned
+from poptune._core.experiment import Experiment
+from poptune._core.scheduler import Decision, Keep, Load, Run
+from poptune._core.settings import Settings
 from poptune.errors import ConfigurationError
 from poptune.schedulers import Explored, Explorer, KeepOwn, PopulationBasedTraining
 from poptune.schedulers.copying import NO_CHECKPOINT, STALE_CHECKPOINT
-from poptune.simulation import SimulatedWorkers, World, created
-from poptune.types import Config, Mode, TrialId
+from poptune.testing.simulation import SimulatedWorkers, World, created
 
 T = [TrialId(f"sim_{index:05d}") for index in range(40)]
 

@@ -7,8 +7,8 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
+from poptune._base.types import TrialId, TrialStatus
 from poptune.schedulers.ranking import Ranking
-from poptune.types import TrialId, TrialStatus
 
 SCORES = st.none() | st.sampled_from([1.0, 2.0, math.nan, math.inf, -math.inf]) | st.floats(-5, 5)
 

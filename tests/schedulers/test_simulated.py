@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 import poptune as tune
-from poptune.core.events import Planned, Reported
-from poptune.core.experiment import Experiment
-from poptune.core.population import Population
-from poptune.core.retention import Retention
-from poptune.core.scheduler import Decision, Load
-from poptune.core.settings import Settings
-from poptune.journal import MemoryJournal
+from poptune._base.types import TrialId
+from poptune._core.events import Planned, Reported
+from poptune._core.experiment import Experiment
+from poptune._core.population import Population
+from poptune._core.retention import Retention
+from poptune._core.scheduler import Decision, Load
+from poptune._core.settings import Settings
+from poptune._keeping.journal import MemoryJournal
 from poptune.schedulers import PopulationBasedTraining
-from poptune.simulation import World, created
-from poptune.types import TrialId
+from poptune.testing.simulation import World, created
 
 ITERATIONS = 40
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import poptune.search_space.constructors
-from poptune.equality import same
+from poptune._base.equality import same
 from poptune.errors import ConfigurationError
 from poptune.search_space import (
     Choice,

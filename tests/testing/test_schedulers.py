@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 import poptune as tune
-from poptune.core.events import (
+from poptune._core.events import (
     Completed,
     Declined,
     Event,
@@ -25,7 +25,7 @@ from poptune.core.events import (
     Spawned,
     Ticked,
 )
-from poptune.core.scheduler import Decision, End, Load, Needs, Plan, Run, Scheduler
+from poptune._core.scheduler import Decision, End, Load, Needs, Plan, Run, Scheduler
 from poptune.errors import SchedulerError
 from poptune.schedulers import FIFOScheduler, PopulationBasedTraining
 from poptune.testing.schedulers import SchedulerConformance, Story

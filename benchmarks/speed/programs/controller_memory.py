@@ -13,7 +13,7 @@ from measured import can_choose_loggers, parser, run_config, tell, tell_unavaila
 from process_memory import is_known, resident_mb
 
 import poptune as tune
-from poptune.runtime.protocol import Assignment, ProceedOrder, Result
+from poptune._training.protocol import Assignment, ProceedOrder, Result
 from poptune.schedulers import PopulationBasedTraining
 
 SLOTS = 8

@@ -9,13 +9,13 @@ from collections import deque
 from measured import parser, tell
 from spread_of_calls import percentiles
 
-from poptune.core.commands import Proceed, Start
-from poptune.core.events import Planned
-from poptune.core.experiment import Experiment
-from poptune.core.settings import Settings
+from poptune._core.commands import Proceed, Start
+from poptune._core.events import Planned
+from poptune._core.experiment import Experiment
+from poptune._core.settings import Settings
 from poptune.schedulers import PopulationBasedTraining
 from poptune.search_space import uniform
-from poptune.simulation import SimulatedWorkers, created
+from poptune.testing.simulation import SimulatedWorkers, created
 
 SLOTS = 8
 INTERVAL = 5

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from poptune.core.events import Completed, Reported
-from poptune.journal import ObjectTable, SqliteJournal
-from poptune.layout import Layout
+from poptune._base.layout import Layout
+from poptune._core.events import Completed, Reported
+from poptune._keeping.journal import ObjectTable, SqliteJournal
 
 
 def results_and_end(path):

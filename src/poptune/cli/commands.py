@@ -10,7 +10,7 @@ from typing import Any, TextIO
 import click
 
 import poptune as tune
-from poptune import storage
+from poptune._keeping import storage
 from poptune.errors import EndedWarning
 
 _INTERRUPTED = 130

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from poptune._training.states import BoundState
 from poptune.errors import ConfigurationError
 from poptune.integrations.attributes import BoundObject
-from poptune.runtime.states import BoundState
 
 __all__ = ["BoundObject", "BoundState", "bind"]
 

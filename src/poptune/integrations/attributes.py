@@ -6,11 +6,11 @@ import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, final
 
-from poptune.equality import same
+from poptune._base.equality import same
+from poptune._base.types import Config
+from poptune._training.configs import value_at
+from poptune._training.states import BoundState
 from poptune.errors import ConfigurationError, TrainableError, TrainingCodeError
-from poptune.runtime.configs import value_at
-from poptune.runtime.states import BoundState
-from poptune.types import Config
 
 
 @final

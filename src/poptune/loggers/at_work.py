@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Self, final
 
-from poptune.core.events import Event
-from poptune.core.mistakes import place_of
-from poptune.core.views import WatchedPopulation
+from poptune._base.notices import warn
+from poptune._base.ours import is_ours
+from poptune._core.events import Event
+from poptune._core.mistakes import place_of
+from poptune._core.views import WatchedPopulation
 from poptune.loggers.logger import Logger, WatchedRun
-from poptune.notices import warn
-from poptune.ours import is_ours
 
 
 @final

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 
-from poptune.arguments import nearest
+from poptune._base.arguments import nearest
 from poptune.errors import ConfigurationError
 from poptune.loggers import tensorboard
 from poptune.loggers.csv import CsvLogger

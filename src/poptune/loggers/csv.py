@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from poptune.core.events import Reported
-from poptune.core.views import WatchedTrial
+from poptune._base.nested import flatten
+from poptune._base.types import TrialId
+from poptune._core.events import Reported
+from poptune._core.views import WatchedTrial
 from poptune.loggers.files import append_text, replace_text
 from poptune.loggers.logger import WatchedRun
 from poptune.loggers.results import ResultLogger
-from poptune.nested import flatten
-from poptune.types import TrialId
 
 
 class CsvLogger(ResultLogger):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from poptune.core.events import Event, Left, Reported, Resumed
-from poptune.core.views import WatchedTrial
-from poptune.layout import Layout
+from poptune._base.layout import Layout
+from poptune._base.types import TrialStatus
+from poptune._core.events import Event, Left, Reported, Resumed
+from poptune._core.views import WatchedTrial
 from poptune.loggers.files import replace_text
 from poptune.loggers.logger import Logger, WatchedRun
-from poptune.types import TrialStatus
 
 
 def write_error(trial: WatchedTrial, layout: Layout) -> Path:

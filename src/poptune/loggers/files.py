@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from poptune.notices import warn
+from poptune._base.notices import warn
 
 _TRIES = 3
 _ODD = "backslashreplace"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import msgspec
 
-from poptune.core.events import Created, Event, Planned, Reported, Resumed, Spawned
-from poptune.core.views import WatchedPopulation, WatchedTrial
+from poptune._base.types import Metrics
+from poptune._core.events import Created, Event, Planned, Reported, Resumed, Spawned
+from poptune._core.views import WatchedPopulation, WatchedTrial
 from poptune.loggers.files import append_text, as_json, replace_text
 from poptune.loggers.logger import Logger, WatchedRun
 from poptune.loggers.results import ResultLogger
-from poptune.types import Metrics
 
 
 class JsonLogger(Logger):

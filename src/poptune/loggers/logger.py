@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, final, runtime_checkable
 
-from poptune.core.events import Created, Event, Reported
-from poptune.core.views import WatchedPopulation, WatchedTrial
-from poptune.layout import Layout
-from poptune.types import Mode
+from poptune._base.layout import Layout
+from poptune._base.types import Mode
+from poptune._core.events import Created, Event, Reported
+from poptune._core.views import WatchedPopulation, WatchedTrial
 
 
 @final
@@ -94,7 +94,7 @@ class Logger(Protocol):
         """See the events of one turn, which are in the journal now.
 
         Args:
-            events: What has happened, in order; see ``poptune.core.events``. The first of a session is
+            events: What has happened, in order; see :mod:`poptune.extending`. The first of a session is
                 ``Created``, or ``Resumed``: what was written before may then differ from the journal, which
                 ``run.valid_results(trial)`` reads.
             run: All as it stands after the last of them.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from poptune.core.views import WatchedPopulation
+from poptune._base.layout import Layout, problem_of_new_folder
+from poptune._base.types import TrialId
+from poptune._core.views import WatchedPopulation
 from poptune.errors import ConfigurationError
-from poptune.layout import Layout, problem_of_new_folder
 from poptune.loggers.files import append_text
-from poptune.types import TrialId
 
 LogFiles = bool | str | tuple[str, str]
 """Whether what trials print is kept; or in which file, or in which two."""

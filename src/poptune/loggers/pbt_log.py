@@ -14,13 +14,13 @@ from typing import Any
 
 from msgspec import structs
 
-from poptune.core.events import Created, Event, Planned, Resumed
-from poptune.core.scheduler import Decision, Load
-from poptune.core.views import WatchedPopulation
-from poptune.course import Curve
+from poptune._base.course import Curve
+from poptune._base.types import TrialId
+from poptune._core.events import Created, Event, Planned, Resumed
+from poptune._core.scheduler import Decision, Load
+from poptune._core.views import WatchedPopulation
 from poptune.loggers.files import append_text, as_json, replace_text
 from poptune.loggers.logger import Logger, WatchedRun
-from poptune.types import TrialId
 
 
 class PerturbationLogger(Logger):

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import final
 
-from poptune.core.events import Event, Reported, Restarted, Resumed
-from poptune.core.views import WatchedPopulation, WatchedTrial
+from poptune._base.types import TrialId
+from poptune._core.events import Event, Reported, Restarted, Resumed
+from poptune._core.views import WatchedPopulation, WatchedTrial
 from poptune.loggers.logger import Logger, WatchedRun
-from poptune.types import TrialId
 
 
 class ResultLogger(Logger):

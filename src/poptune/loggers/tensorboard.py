@@ -13,14 +13,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from poptune.core.events import Created, Event, Left, Planned, Reported, Restarted, Resumed
-from poptune.core.scheduler import Decision, Load
-from poptune.core.views import WatchedPopulation, WatchedTrial
+from poptune._base.nested import flatten
+from poptune._base.types import TrialId, TrialStatus
+from poptune._core.events import Created, Event, Left, Planned, Reported, Restarted, Resumed
+from poptune._core.scheduler import Decision, Load
+from poptune._core.views import WatchedPopulation, WatchedTrial
 from poptune.errors import ConfigurationError
 from poptune.loggers.files import obstacles_told
 from poptune.loggers.logger import Logger, WatchedRun
-from poptune.nested import flatten
-from poptune.types import TrialId, TrialStatus
 
 _UNTOLD = {"timestamp", "pid", "done"}
 """Numbers in every result that nobody wants a curve of."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, final
 
-from poptune.core.events import Created, Event, Failed, Left, Planned, Reported, Restarted, Resumed, Spawned
-from poptune.core.scheduler import Decision, Fresh, Load
-from poptune.core.views import WatchedTrial
-from poptune.course import Curve
+from poptune._base.course import Curve
+from poptune._base.types import TrialId
+from poptune._core.events import Created, Event, Failed, Left, Planned, Reported, Restarted, Resumed, Spawned
+from poptune._core.scheduler import Decision, Fresh, Load
+from poptune._core.views import WatchedTrial
 from poptune.loggers.logger import Logger, WatchedRun
-from poptune.types import TrialId
 
 
 @final

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from poptune._base.nested import number_at
 from poptune.errors import ConfigurationError, ExperimentError
-from poptune.nested import number_at
 from poptune.plots.style import name
 from poptune.results import Result, ResultGrid
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from poptune.core.events import Reported
+from poptune._base.nested import flatten, number_at
+from poptune._core.events import Reported
 from poptune.errors import ConfigurationError, ExperimentError, PoptuneError
-from poptune.nested import flatten, number_at
 from poptune.plots.best import best_of, title
 from poptune.plots.style import BEST, BLACK, MOST_NAMED, line_style, name
 from poptune.results import Lineage, Result, ResultGrid

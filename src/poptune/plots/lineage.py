@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from poptune.nested import number_at
+from poptune._base.nested import number_at
 from poptune.plots.best import best_of, title
 from poptune.plots.style import BLACK, MOST_NAMED
 from poptune.results import ResultGrid

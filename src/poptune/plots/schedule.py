@@ -6,15 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from poptune.arguments import nearest
-from poptune.core.schedule import Schedule
-from poptune.equality import index_of
+from poptune._base.arguments import nearest
+from poptune._base.equality import index_of
+from poptune._base.nested import flatten
+from poptune._base.types import TrialId
+from poptune._core.schedule import Schedule
 from poptune.errors import ConfigurationError
-from poptune.nested import flatten
 from poptune.plots.best import best_of, title
 from poptune.plots.style import BEST, MOST_NAMED, line_style, name
 from poptune.results import Result, ResultGrid, Segment
-from poptune.types import TrialId
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

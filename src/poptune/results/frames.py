@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from poptune.core.events import Reported
-from poptune.nested import flatten
+from poptune._base.nested import flatten
+from poptune._core.events import Reported
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,10 +8,11 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poptune.core.population import Trial
+from poptune._base.nested import flatten, number_at
+from poptune._base.types import Metrics, Mode, Objective, TrialStatus
+from poptune._core.population import Trial
+from poptune._keeping.journal import Objects
 from poptune.errors import ConfigurationError, ExperimentError, PoptuneError
-from poptune.journal import Objects
-from poptune.nested import flatten, number_at
 from poptune.results.frames import data_frame
 from poptune.results.lineage import PopulationLineage
 from poptune.results.recording import Recording
@@ -25,7 +26,6 @@ from poptune.results.scores import (
     score,
 )
 from poptune.results.table import summary
-from poptune.types import Metrics, Mode, Objective, TrialStatus
 
 if TYPE_CHECKING:
     import pandas as pd

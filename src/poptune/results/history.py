@@ -13,13 +13,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from poptune.core.events import Event, Planned, Reported, Restarted
-from poptune.core.population import Population, Trial
-from poptune.core.scheduler import CheckpointRef, Decision, Fresh, Load
-from poptune.course import Course, present
-from poptune.equality import same
-from poptune.nested import number_at
-from poptune.types import CheckpointId, Config, TrialId
+from poptune._base.course import Course, present
+from poptune._base.equality import same
+from poptune._base.nested import number_at
+from poptune._base.types import CheckpointId, Config, TrialId
+from poptune._core.events import Event, Planned, Reported, Restarted
+from poptune._core.population import Population, Trial
+from poptune._core.scheduler import CheckpointRef, Decision, Fresh, Load
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

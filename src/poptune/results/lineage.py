@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from poptune.core.events import Reported
-from poptune.core.schedule import Schedule
-from poptune.equality import same
+from poptune._base.equality import same
+from poptune._base.types import Config, TrialId
+from poptune._core.events import Reported
+from poptune._core.schedule import Schedule
 from poptune.results.frames import metrics_frame
 from poptune.results.history import Exploit, Segment
 from poptune.results.recording import Recording
-from poptune.types import Config, TrialId
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,17 +9,17 @@ from itertools import islice
 from os import PathLike
 from pathlib import Path
 
-from poptune.checkpoints import Checkpoint
-from poptune.core.events import Created, Reported
-from poptune.core.population import Population, Trial
-from poptune.core.scheduler import CheckpointRef
+from poptune._base.layout import Layout
+from poptune._base.types import Metrics
+from poptune._core.events import Created, Reported
+from poptune._core.population import Population, Trial
+from poptune._core.scheduler import CheckpointRef
+from poptune._keeping.checkpoints import Checkpoint
+from poptune._keeping.journal import Objects, SqliteJournal, UnopenedObjects, consistent, valid_results
+from poptune._keeping.mirroring import fetch_for_reading
+from poptune._keeping.storage import local_path, open_store, origin, remote_url
 from poptune.errors import ExperimentError
-from poptune.journal import Objects, SqliteJournal, UnopenedObjects, consistent, valid_results
-from poptune.layout import Layout
-from poptune.mirroring import fetch_for_reading
 from poptune.results.history import History, Segment
-from poptune.storage import local_path, open_store, origin, remote_url
-from poptune.types import Metrics
 
 _MOST_NAMES = 5
 

@@ -8,20 +8,20 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poptune.arguments import nearest
-from poptune.checkpoints import Checkpoint
-from poptune.copies import copied
-from poptune.core.population import Trial
-from poptune.core.schedule import Schedule
-from poptune.core.scheduler import CheckpointRef
+from poptune._base.arguments import nearest
+from poptune._base.copies import copied
+from poptune._base.nested import number_at
+from poptune._base.types import Config, Mode, TrialId, TrialStatus
+from poptune._core.population import Trial
+from poptune._core.schedule import Schedule
+from poptune._core.scheduler import CheckpointRef
+from poptune._keeping.checkpoints import Checkpoint
+from poptune._keeping.storage import local_path, remote_url
 from poptune.errors import ExperimentError, PoptuneError
-from poptune.nested import number_at
 from poptune.results.frames import metrics_frame
 from poptune.results.lineage import Lineage
 from poptune.results.recording import Recording
 from poptune.results.scores import metric_and_mode, missing_metric, rank
-from poptune.storage import local_path, remote_url
-from poptune.types import Config, Mode, TrialId, TrialStatus
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,10 +7,10 @@ import statistics
 from collections.abc import Iterable, Sequence
 from typing import Literal, get_args
 
-from poptune.arguments import check_mode, nearest
-from poptune.core.events import Created
+from poptune._base.arguments import check_mode, nearest
+from poptune._base.types import Mode
+from poptune._core.events import Created
 from poptune.errors import ConfigurationError
-from poptune.types import Mode
 
 Scope = Literal["last", "all", "avg", "last-5-avg", "last-10-avg"]
 _LAST = {"last": 1, "last-5-avg": 5, "last-10-avg": 10}

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from poptune.core.mistakes import alike, told
-from poptune.core.population import Trial
-from poptune.nested import flatten, number_at
+from poptune._base.nested import flatten, number_at
+from poptune._core.mistakes import alike, told
+from poptune._core.population import Trial
 from poptune.results.recording import Recording
 from poptune.results.scores import rank
 

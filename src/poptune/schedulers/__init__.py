@@ -1,4 +1,4 @@
-"""The algorithms. Each only decides; the machine in ``poptune.core`` carries the decisions out."""
+"""The algorithms. Each only decides; the machine in ``poptune._core`` carries the decisions out."""
 
 from poptune.schedulers.asha import ASHAScheduler, AsyncHyperBandScheduler
 from poptune.schedulers.exploit import KeepOwn, Truncation, reborn

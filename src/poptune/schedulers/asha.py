@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from poptune.arguments import check_mode, reject_unknown_keywords
-from poptune.core.events import Left, Planned, Reported, Restarted
-from poptune.core.population import TrialView
-from poptune.core.scheduler import Decision, End, Needs, Plan, PopulationView, Random, Ready, Run, Scheduler
-from poptune.core.trial_spec import TrialSpec
+from poptune._base.arguments import check_mode, reject_unknown_keywords
+from poptune._base.types import Mode, TrialId
+from poptune._core.events import Left, Planned, Reported, Restarted
+from poptune._core.population import TrialView
+from poptune._core.scheduler import Decision, End, Needs, Plan, PopulationView, Random, Ready, Run, Scheduler
+from poptune._core.trial_spec import TrialSpec
 from poptune.errors import ConfigurationError
 from poptune.schedulers.metric import required, with_metric
-from poptune.types import Mode, TrialId
 
 
 @dataclass(slots=True)

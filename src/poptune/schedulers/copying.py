@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from poptune.copies import copied
-from poptune.core.population import TrialView
-from poptune.core.scheduler import CheckpointRef, Decision, End, Load, PopulationView, Random, Run
-from poptune.ours import is_ours
+from poptune._base.copies import copied
+from poptune._base.ours import is_ours
+from poptune._base.types import Config, TrialId
+from poptune._core.population import TrialView
+from poptune._core.scheduler import CheckpointRef, Decision, End, Load, PopulationView, Random, Run
 from poptune.schedulers.explorer import Copy, Explored, Explorer
 from poptune.schedulers.milestones import Milestones
 from poptune.schedulers.selector import Choice
 from poptune.search_space.values import without_numpy_scalars
-from poptune.types import Config, TrialId
 
 NO_CHECKPOINT = (
     "A trial should have copied a better one, but that one has saved no checkpoint, so it goes on as it is. "

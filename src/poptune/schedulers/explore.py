@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Self
 
-from poptune.copies import copied
-from poptune.core.scheduler import PopulationView
-from poptune.equality import index_of
+from poptune._base.copies import copied
+from poptune._base.equality import index_of
+from poptune._base.types import Config
+from poptune._core.scheduler import PopulationView
 from poptune.errors import ConfigurationError
 from poptune.schedulers.explorer import Copy, Draw, Explored, Explorer
 from poptune.schedulers.mutations import hold_user_code
 from poptune.schedulers.placing import placed
 from poptune.search_space import Domain, Float, Integer, Normal, Numeric, Ordinal, resolve
 from poptune.search_space.values import without_numpy_scalars
-from poptune.types import Config
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
 
-from poptune.core.events import Left, Planned, Reported, Restarted
-from poptune.core.population import TrialView
-from poptune.core.scheduler import CheckpointRef, PopulationView
-from poptune.core.trial_spec import TrialSpec
-from poptune.types import Config, TrialId
+from poptune._base.types import Config, TrialId
+from poptune._core.events import Left, Planned, Reported, Restarted
+from poptune._core.population import TrialView
+from poptune._core.scheduler import CheckpointRef, PopulationView
+from poptune._core.trial_spec import TrialSpec
 
 if TYPE_CHECKING:
     import numpy as np

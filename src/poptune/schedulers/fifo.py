@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from poptune.arguments import check_mode
-from poptune.core.events import Left, Planned, Reported, Restarted
-from poptune.core.scheduler import Decision, Needs, Plan, PopulationView, Random, Ready, Run, Scheduler
-from poptune.core.trial_spec import TrialSpec
+from poptune._base.arguments import check_mode
+from poptune._base.types import Mode, Objective
+from poptune._core.events import Left, Planned, Reported, Restarted
+from poptune._core.scheduler import Decision, Needs, Plan, PopulationView, Random, Ready, Run, Scheduler
+from poptune._core.trial_spec import TrialSpec
 from poptune.schedulers.metric import with_metric
-from poptune.types import Mode, Objective
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

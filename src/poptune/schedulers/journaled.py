@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from poptune.core.scheduler import Plan, PopulationView
+from poptune._base.types import TrialId
+from poptune._core.scheduler import Plan, PopulationView
 from poptune.schedulers.explorer import Copy, Draw, Explored, Explorer
-from poptune.types import TrialId
 
 
 @dataclass(frozen=True, slots=True)

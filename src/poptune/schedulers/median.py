@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from statistics import fmean, median
 from typing import Self
 
-from poptune.arguments import check_mode, reject_unknown_keywords
-from poptune.core.events import Left, Planned, Reported, Restarted
-from poptune.core.scheduler import Decision, End, Needs, Plan, PopulationView, Random, Ready, Run, Scheduler
-from poptune.core.trial_spec import TrialSpec
+from poptune._base.arguments import check_mode, reject_unknown_keywords
+from poptune._base.types import Mode, TrialId
+from poptune._core.events import Left, Planned, Reported, Restarted
+from poptune._core.scheduler import Decision, End, Needs, Plan, PopulationView, Random, Ready, Run, Scheduler
+from poptune._core.trial_spec import TrialSpec
 from poptune.errors import ConfigurationError
 from poptune.schedulers.metric import required, with_metric
-from poptune.types import Mode, TrialId
 
 _NEXT_REPORT = 1e-9
 """A milestone this little ahead is reached by the very next report."""

@@ -6,8 +6,8 @@ import copy
 from functools import cached_property
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from poptune._base.types import Mode
 from poptune.errors import ConfigurationError
-from poptune.types import Mode
 
 
 class Optimises(Protocol):

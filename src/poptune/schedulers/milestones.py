@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from poptune.core.population import TrialView
+from poptune._core.population import TrialView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Milestones:
         return self.after(saved_at) < until
 
     def doubts(self, ends: Mapping[str, float], time_budget_s: float | None) -> Iterator[str]:
-        """Return a warning if all is over before the first; see :meth:`poptune.core.Scheduler.doubts`."""
+        """Return a warning if all is over before the first; see ``Scheduler.doubts``."""
         attr = self.time_attr
         end, what = ends.get(attr), f"the end of a trial at {attr} {ends.get(attr):g}" if attr in ends else ""
         if attr == "time_total_s" and time_budget_s is not None and (end is None or time_budget_s < end):

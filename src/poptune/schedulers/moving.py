@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from poptune.core.schedule import Change
-from poptune.course import Course, Curve
-from poptune.equality import same
-from poptune.nested import flatten
+from poptune._base.course import Course, Curve
+from poptune._base.equality import same
+from poptune._base.nested import flatten
+from poptune._core.schedule import Change
 
 Stretch = tuple[int, Course | None]
 """From which iteration on, and how the config moves there, if it does."""

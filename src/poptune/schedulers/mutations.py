@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from poptune.copies import copied
+from poptune._base.copies import copied
+from poptune._base.ours import is_ours
 from poptune.errors import ConfigurationError
-from poptune.ours import is_ours
 from poptune.schedulers.placing import leaves
 from poptune.search_space import Domain, GridSearch, SampleFrom
 

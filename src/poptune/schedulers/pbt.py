@@ -11,10 +11,12 @@ from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import Any, Self
 
-from poptune.arguments import check_mode, reject_unknown_keywords
-from poptune.core.events import Left, Planned, Reported, Restarted
-from poptune.core.population import TrialView
-from poptune.core.scheduler import (
+from poptune._base.arguments import check_mode, reject_unknown_keywords
+from poptune._base.ours import is_ours
+from poptune._base.types import Config, Mode
+from poptune._core.events import Left, Planned, Reported, Restarted
+from poptune._core.population import TrialView
+from poptune._core.scheduler import (
     Decision,
     Needs,
     Plan,
@@ -24,10 +26,9 @@ from poptune.core.scheduler import (
     Run,
     Scheduler,
 )
-from poptune.core.trial_spec import TrialSpec
-from poptune.core.unopened import refuse_unopened
+from poptune._core.trial_spec import TrialSpec
+from poptune._core.unopened import refuse_unopened
 from poptune.errors import ConfigurationError
-from poptune.ours import is_ours
 from poptune.schedulers.copying import Copying
 from poptune.schedulers.exploit import Truncation
 from poptune.schedulers.explore import Perturb, fill_missing
@@ -39,7 +40,6 @@ from poptune.schedulers.mutations import check_mutations, doubtful_pairs, hold_u
 from poptune.schedulers.placing import placed
 from poptune.schedulers.selector import Selector
 from poptune.search_space.values import without_numpy_scalars
-from poptune.types import Config, Mode
 
 _BARRIER = "perturbation"
 

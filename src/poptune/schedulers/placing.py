@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from poptune._base.spelling import meant
 from poptune.errors import ConfigurationError
 from poptune.search_space import Choice, GridSearch, Ordinal, SampleFrom, entries
-from poptune.spelling import meant
 
 Keys = tuple[str, ...]
 """The keys that lead to a mutation, from the outermost."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from poptune.core.population import TrialView
+from poptune._base.types import TrialId
+from poptune._core.population import TrialView
 from poptune.schedulers.sorted_keys import SortedKeys
-from poptune.types import TrialId
 
 _Key = tuple[bool, float, int]
 """Whether a score is finite, the score or 0, and the trial's index: as tuples stand, so do trials."""

@@ -11,11 +11,13 @@ from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from typing import Protocol, Self, runtime_checkable
 
-from poptune.arguments import reject_unknown_keywords
-from poptune.core.events import Left, Planned, Reported, Restarted
-from poptune.core.population import TrialView
-from poptune.core.schedule import Schedule
-from poptune.core.scheduler import (
+from poptune._base.arguments import reject_unknown_keywords
+from poptune._base.course import Course
+from poptune._base.types import Mode
+from poptune._core.events import Left, Planned, Reported, Restarted
+from poptune._core.population import TrialView
+from poptune._core.schedule import Schedule
+from poptune._core.scheduler import (
     Decision,
     Needs,
     Plan,
@@ -25,12 +27,10 @@ from poptune.core.scheduler import (
     Run,
     Scheduler,
 )
-from poptune.core.trial_spec import TrialSpec
-from poptune.course import Course
+from poptune._core.trial_spec import TrialSpec
 from poptune.errors import ConfigurationError
 from poptune.schedulers.metric import with_metric
 from poptune.schedulers.moving import Stretch, stretches
-from poptune.types import Mode
 
 NO_CHECKPOINT = (
     "A change of the replayed schedule is skipped, because the trial has saved no checkpoint to go on from. "
@@ -65,7 +65,7 @@ class PopulationBasedTrainingReplay(Scheduler[None]):
         ConfigurationError: The file (once the ``Tuner`` reads it) is missing, empty or malformed.
 
     Example:
-        >>> from poptune.core.schedule import Schedule
+        >>> from poptune._core.schedule import Schedule
         >>> from poptune.schedulers import PopulationBasedTrainingReplay
         >>> replay = PopulationBasedTrainingReplay(Schedule([(0, {"lr": 0.1}), (5, {"lr": 0.02})]))
         >>> replay.schedule(6)

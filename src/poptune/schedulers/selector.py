@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from poptune.core.events import Left, Planned, Reported, Restarted
-from poptune.core.scheduler import CheckpointRef, PopulationView, Random, Ready
-from poptune.core.trial_spec import TrialSpec
-from poptune.types import CheckpointId, Config, TrialId
+from poptune._base.types import CheckpointId, Config, TrialId
+from poptune._core.events import Left, Planned, Reported, Restarted
+from poptune._core.scheduler import CheckpointRef, PopulationView, Random, Ready
+from poptune._core.trial_spec import TrialSpec
 
 State = TypeVar("State")
 

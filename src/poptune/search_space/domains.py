@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard, final
 
-from poptune.equality import same
+from poptune._base.equality import same
+from poptune._base.global_random import global_generator
 from poptune.errors import ConfigurationError
-from poptune.global_random import global_generator
 
 if TYPE_CHECKING:
     import numpy as np

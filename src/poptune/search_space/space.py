@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from poptune.copies import copied
+from poptune._base.copies import copied
 from poptune.errors import ConfigurationError
 from poptune.search_space.domains import Choice, Domain, GridSearch, SampleFrom
 from poptune.search_space.reach import Drawn, check_reach, is_row, like, named

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 import pytest
 
-from poptune.checkpoints import Checkpoint
+from poptune._base.types import CheckpointId
+from poptune._keeping.checkpoints import Checkpoint
 from poptune.errors import CheckpointError, ConfigurationError, UntrustedCheckpointError
-from poptune.types import CheckpointId
 
 if TYPE_CHECKING:
-    from poptune.checkpoints import CheckpointStore
+    from poptune._keeping.checkpoints import CheckpointStore
 
 FOLDER = "checkpoints/train_69158_00000"
 

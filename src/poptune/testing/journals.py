@@ -26,7 +26,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from poptune.core.events import (
+from poptune._base.types import CheckpointId, TrialId, TrialStatus
+from poptune._core.events import (
     Completed,
     Created,
     Declined,
@@ -44,10 +45,9 @@ from poptune.core.events import (
     SlotsChanged,
     Ticked,
 )
-from poptune.core.scheduler import CheckpointRef, Decision, End, Keep, Load, Plan, Run
-from poptune.core.trial_spec import TrialSpec
-from poptune.journal import Journal
-from poptune.types import CheckpointId, TrialId, TrialStatus
+from poptune._core.scheduler import CheckpointRef, Decision, End, Keep, Load, Plan, Run
+from poptune._core.trial_spec import TrialSpec
+from poptune._keeping.journal import Journal
 
 _TRIALS = st.sampled_from([TrialId("69158_00000"), TrialId("69158_00001"), TrialId("odd 'trial' ü")])
 _TEXTS = st.text(st.characters(), max_size=8) | st.sampled_from(["", "$float", "naïve ☃", "\udcff", "a\0b"])

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from poptune.controller.effects import Effects
-from poptune.core.commands import Start
+from poptune._core.commands import Start
+from poptune._running.controller.effects import Effects
 from poptune.errors import PoptuneWarning
 from poptune.results.recording import Recording
 from torture.climbing import Climb

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest import mock
 
-from poptune.journal import SqliteJournal
+from poptune._keeping.journal import SqliteJournal
 
 _RANDOM = re.compile(r"(?<=checkpoint_)(\d+)-[0-9a-f]{8}|[0-9a-f]{5}(?=_\d{5})|-probe-\w+")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-from poptune.controller.cleaning import Cleaning
+from poptune._running.controller.cleaning import Cleaning
 from torture.disk import Point, listening
 
 Files = Mapping[str, bytes | None]

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import poptune as tune
-from poptune.core.events import Planned
-from poptune.core.scheduler import Load
-from poptune.journal import SqliteJournal, UnopenedObjects
+from poptune._core.events import Planned
+from poptune._core.scheduler import Load
+from poptune._keeping.journal import SqliteJournal, UnopenedObjects
 from poptune.results.recording import Recording
 from torture.climbing import START, Climb, advance, saved
 

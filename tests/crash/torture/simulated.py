@@ -11,18 +11,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from poptune.core.commands import Command, Delete, Start
-from poptune.core.events import Completed, Input, Planned, Resumed
-from poptune.core.experiment import Experiment
-from poptune.core.retention import Retention
-from poptune.core.settings import Settings
-from poptune.journal import MemoryJournal, valid_results
+from poptune._base.types import TrialStatus
+from poptune._core.commands import Command, Delete, Start
+from poptune._core.events import Completed, Input, Planned, Resumed
+from poptune._core.experiment import Experiment
+from poptune._core.retention import Retention
+from poptune._core.settings import Settings
+from poptune._keeping.journal import MemoryJournal, valid_results
+from poptune._watching.verification import Deciders, replay
 from poptune.results.history import History
 from poptune.schedulers import PopulationBasedTraining
 from poptune.search_space import uniform
-from poptune.simulation import SimulatedWorkers, created
-from poptune.types import TrialStatus
-from poptune.verification import Deciders, replay
+from poptune.testing.simulation import SimulatedWorkers, created
 from torture.climbing import START, advance
 from torture.outcome import Outcome, plain, row
 from torture.tried import Tried

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from poptune.core.experiment import Experiment
-from poptune.journal import ObjectTable, SqliteJournal
-from poptune.simulation import World, created
+from poptune._core.experiment import Experiment
+from poptune._keeping.journal import ObjectTable, SqliteJournal
+from poptune.testing.simulation import World, created
 from torture.climbing import Climb
 from torture.crashing import empty, go_on
 from torture.outcome import problems

@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, overload
 
 import poptune
+from poptune._running.executors.base import available_cores
+from poptune._running.executors.gpus import visible_gpus
+from poptune._training.shared import ObjectRef, put, renewed
 from poptune.compat.ray import air, cloudpickle, train, tune
 from poptune.compat.ray._arguments import logger, refuse, set_aside
 from poptune.compat.ray._missing import install, refuse_names
-from poptune.executors.base import available_cores
-from poptune.executors.gpus import visible_gpus
-from poptune.runtime.shared import ObjectRef, put, renewed
 
 __all__ = [
     "ObjectRef",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import poptune
-from poptune.checkpoints.manifest import MANIFEST_NAME
+from poptune._keeping.checkpoints.manifest import MANIFEST_NAME
 from poptune.errors import CheckpointError, ConfigurationError
 
 _METADATA_NAME = ".metadata.json"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import fields
 
 import poptune
-from poptune.runtime.current import TrialContext
+from poptune._training.current import TrialContext
 
 __all__ = ["TrainContext", "TuneContext", "get_context"]
 
 
 class TrainContext(TrialContext):
-    """As :class:`poptune.runtime.current.TrialContext`. A trial is one process, so its ranks are 0."""
+    """As :class:`poptune._training.current.TrialContext`. A trial is one process, so its ranks are 0."""
 
     __slots__ = ()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from poptune._training.metrics import plain_metrics
 from poptune.compat.ray._arguments import logger
 from poptune.errors import TrainableError
-from poptune.runtime.metrics import plain_metrics
 
 _PLAIN = frozenset({float, int, str, bool, type(None)})
 _told: set[str] = set()

@@ -14,10 +14,10 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, NoReturn
 
-from poptune.arguments import nearest
+from poptune._base.arguments import nearest
+from poptune._base.spelling import meant
 from poptune.compat.ray._rays_names import NAMES
 from poptune.compat.ray._reasons import ALIASES, HOMES, NAME_REASONS, PRIVATE, REASONS
-from poptune.spelling import meant
 
 ROOT = __name__.rpartition(".")[0]
 _MACHINERY = "it is a part of Ray's own machinery"

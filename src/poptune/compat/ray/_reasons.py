@@ -201,7 +201,7 @@ NAME_REASONS: dict[str, str] = {
     "ProgressReporter": "show the progress from a tune.Callback",
     "ResumeConfig": "Tuner.restore continues unfinished trials",
     "ExportFormat": "read the checkpoints",
-    "TrialScheduler": "an algorithm of one's own is a poptune.core.scheduler.Scheduler",
+    "TrialScheduler": "an algorithm of one's own is a poptune.extending.Scheduler",
     "ResourceChangingScheduler": "the resources of a trial do not change",
     "wait_for_gpu": "a trial gets its GPU before it starts",
     "diagnose_serialization": "the error of the Tuner names what cannot be pickled",

@@ -8,11 +8,11 @@ from typing import Any, final
 from torch import Tensor
 from torch.optim import Optimizer
 
+from poptune._base.types import Config
+from poptune._training.states import BoundState
 from poptune.errors import ConfigurationError, TrainableError
 from poptune.integrations.torch.learning_rates import LearningRates
 from poptune.integrations.torch.settings import Setting
-from poptune.runtime.states import BoundState
-from poptune.types import Config
 
 
 def bind(optimizer: Optimizer, /, *names: str, scheduler: Any = None, **paths: str) -> BoundOptimizer:

@@ -10,10 +10,10 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
+from poptune._base.types import Config
+from poptune._training.configs import value_at
 from poptune.errors import ConfigurationError, TrainableError
 from poptune.integrations.torch.learning_rates import GROUP_KEYS, LearningRates, is_same
-from poptune.runtime.configs import value_at
-from poptune.types import Config
 
 _BETAS = {"beta1": 0, "beta2": 1}
 _IN_PROPORTION = {"lr", "weight_decay"}

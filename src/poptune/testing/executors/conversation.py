@@ -10,9 +10,9 @@ from typing import Any
 import cloudpickle
 from msgspec.structs import replace
 
-from poptune.executors.base import Workers
-from poptune.runtime.protocol import Assignment, CodeFailed, Message, ProceedOrder, Result
-from poptune.types import TrialId
+from poptune._base.types import TrialId
+from poptune._running.executors.base import Workers
+from poptune._training.protocol import Assignment, CodeFailed, Message, ProceedOrder, Result
 
 _DEADLINE_S = 300.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from poptune.executors.base import Executor
+from poptune._running.executors.base import Executor
 
 
 class MakesExecutors(ABC):

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 import poptune as tune
-from poptune.executors.base import Work
-from poptune.runtime.protocol import CodeDeclined, CodeReturned, Result, Terms
-from poptune.runtime.trainable import prepare
+from poptune._base.types import TrialId
+from poptune._running.executors.base import Work
+from poptune._training.protocol import CodeDeclined, CodeReturned, Result, Terms
+from poptune._training.trainable import prepare
 from poptune.testing.executors.conversation import Conversation
 from poptune.testing.executors.maker import MakesExecutors
-from poptune.types import TrialId
 
 A, B = TrialId("69158_00000"), TrialId("69158_00001")
 

@@ -10,14 +10,14 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import given
 
-from poptune.core.random import derived_generator
-from poptune.core.scheduler import Decision, Load, Plan, PopulationView
-from poptune.simulation.world import created
+from poptune._base.types import TrialId
+from poptune._core.random import derived_generator
+from poptune._core.scheduler import Decision, Load, Plan, PopulationView
 from poptune.testing.schedulers.maker import MakesSchedulers
 from poptune.testing.schedulers.plans import BRIEF, SIZES
 from poptune.testing.schedulers.story import Happening, Story, difference, stories, told
 from poptune.testing.schedulers.watched import Question, Watched
-from poptune.types import TrialId
+from poptune.testing.simulation.world import created
 
 _ROUNDS = 12
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-from poptune.core.scheduler import Scheduler
-from poptune.types import Config
+from poptune._base.types import Config
+from poptune._core.scheduler import Scheduler
 
 METRIC = "score"
 

@@ -9,13 +9,13 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, given, settings
 from msgspec.structs import replace
 
-from poptune.core.events import Planned
-from poptune.core.scheduler import Plan
-from poptune.journal import consistent
+from poptune._base.types import TrialId
+from poptune._core.events import Planned
+from poptune._core.scheduler import Plan
+from poptune._keeping.journal import consistent
 from poptune.testing.schedulers.maker import MakesSchedulers
 from poptune.testing.schedulers.story import ODD_SCORES, SHORT, Happening, Story, difference, stories, told
 from poptune.testing.schedulers.watched import Question, Watched
-from poptune.types import TrialId
 
 BRIEF = settings(
     max_examples=15,

@@ -13,19 +13,19 @@ import hypothesis.strategies as st
 import numpy as np
 from msgspec.structs import replace
 
-from poptune.core.events import Event, Input, Planned, ResidentsLimited, Resumed
-from poptune.core.experiment import Experiment
-from poptune.core.population import Population
-from poptune.core.retention import Retention
-from poptune.core.retries import Retries
-from poptune.core.revival import to_revive
-from poptune.core.scheduler import Plan, Scheduler
-from poptune.core.settings import Settings
-from poptune.journal import ObjectTable
-from poptune.journal.records import decode, encode
-from poptune.simulation import SimulatedWorkers, created
+from poptune._base.types import Config, TrialId
+from poptune._core.events import Event, Input, Planned, ResidentsLimited, Resumed
+from poptune._core.experiment import Experiment
+from poptune._core.population import Population
+from poptune._core.retention import Retention
+from poptune._core.retries import Retries
+from poptune._core.revival import to_revive
+from poptune._core.scheduler import Plan, Scheduler
+from poptune._core.settings import Settings
+from poptune._keeping.journal import ObjectTable
+from poptune._keeping.journal.records import decode, encode
 from poptune.testing.schedulers.maker import METRIC
-from poptune.types import Config, TrialId
+from poptune.testing.simulation import SimulatedWorkers, created
 
 Kind = Literal["report", "stop", "return", "failure", "damage", "resume", "revival", "memory"]
 _TOLD = ("training_iteration", "time_total_s")

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from poptune.core.events import Left, Planned, Reported, Restarted
-from poptune.core.scheduler import Needs, Plan, PopulationView, Random, Ready, Scheduler
-from poptune.core.trial_spec import TrialSpec
-from poptune.types import Mode, TrialId
+from poptune._base.types import Mode, TrialId
+from poptune._core.events import Left, Planned, Reported, Restarted
+from poptune._core.scheduler import Needs, Plan, PopulationView, Random, Ready, Scheduler
+from poptune._core.trial_spec import TrialSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import poptune
 from poptune import Callback, CheckpointConfig
-from poptune.arguments import reject_unknown_keywords
+from poptune._base.arguments import reject_unknown_keywords
 from poptune.compat.ray._arguments import refuse, set_aside
 from poptune.compat.ray.air.stopping import Stop, native_stop
 from poptune.errors import ConfigurationError

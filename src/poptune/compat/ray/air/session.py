@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import poptune
+from poptune._training import current
 from poptune.compat.ray._checkpoint import Checkpoint, of_native, to_native
 from poptune.compat.ray._context import get_context
 from poptune.compat.ray._metrics import as_plain
 from poptune.compat.ray._missing import refuse_names
 from poptune.errors import TrainableError
-from poptune.runtime import current
 
 __all__ = [
     "get_checkpoint",

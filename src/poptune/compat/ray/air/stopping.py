@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from poptune import CombinedStopper, FunctionStopper, Stopper
-from poptune.nested import flatten, number_at
+from poptune._base.nested import flatten, number_at
 from poptune.stoppers import StopFunction
 
 Stop = Mapping[str, float] | StopFunction | Stopper

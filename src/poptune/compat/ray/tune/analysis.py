@@ -5,14 +5,14 @@ from __future__ import annotations
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
-from poptune.arguments import nearest, reject_unknown_keywords
+from poptune._base.arguments import nearest, reject_unknown_keywords
+from poptune._base.nested import flatten
+from poptune._base.types import Config, Mode
 from poptune.compat.ray._arguments import logger
 from poptune.compat.ray._checkpoint import Checkpoint
 from poptune.compat.ray.tune.result_grid import AnalysedTrial, Result, ResultGrid
 from poptune.errors import ConfigurationError, ExperimentError
-from poptune.nested import flatten
 from poptune.results.scores import Scope
-from poptune.types import Config, Mode
 
 if TYPE_CHECKING:
     import pandas as pd

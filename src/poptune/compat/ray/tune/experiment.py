@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from poptune._base.types import Config, TrialId, TrialStatus
+from poptune._core.trial_spec import TrialSpec
+from poptune._keeping.storage import open_store
 from poptune.callbacks import CallbackTrial
 from poptune.compat.ray._checkpoint import Checkpoint, of_native
 from poptune.compat.ray._missing import Unmirrored
-from poptune.core.trial_spec import TrialSpec
 from poptune.loggers.errors import write_error
 from poptune.search_space import trial_tag
-from poptune.storage import open_store
-from poptune.types import Config, TrialId, TrialStatus
 
 Path = tuple[str, ...]
 _SERIES = "all results are in result.metrics_dataframe of the grid that the Tuner returns"

@@ -9,11 +9,11 @@ from numbers import Number
 from types import GeneratorType
 from typing import Any
 
+from poptune._training.shared import renewed
+from poptune._training.trainable import Adapted
 from poptune.compat.ray.air.session import report
 from poptune.compat.ray.tune.result import DEFAULT_METRIC
 from poptune.errors import TrainableError
-from poptune.runtime.shared import renewed
-from poptune.runtime.trainable import Adapted
 
 
 class RayFunction(functools.partial[Any], Adapted):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from poptune.arguments import reject_unknown_keywords
+from poptune._base.arguments import reject_unknown_keywords
 from poptune.errors import ConfigurationError
 
 Columns = Sequence[str] | Mapping[str, str]

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from poptune.arguments import nearest
+from poptune._base.arguments import nearest
+from poptune._training.trainable import Prepared, prepare
 from poptune.compat.ray.tune.function_form import as_ray_calls_it
 from poptune.errors import ConfigurationError
-from poptune.runtime.trainable import Prepared, prepare
 
 Trainable = Callable[..., Any] | Prepared
 _registered: dict[str, Trainable] = {}

@@ -7,16 +7,16 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Protocol
 
 import poptune
+from poptune._base.nested import flatten
+from poptune._base.types import Metrics, Mode, TrialStatus
+from poptune._core.trial_spec import TrialSpec
 from poptune.compat.ray._checkpoint import Checkpoint, of_native
 from poptune.compat.ray.tune.error import TrialFailureError, trial_failure
 from poptune.compat.ray.tune.experiment import Trial
-from poptune.core.trial_spec import TrialSpec
-from poptune.nested import flatten
 from poptune.results.frames import data_frame
 from poptune.results.lineage import PopulationLineage
 from poptune.results.recording import Recording
 from poptune.results.scores import Scope
-from poptune.types import Metrics, Mode, TrialStatus
 
 if TYPE_CHECKING:
     import pandas as pd

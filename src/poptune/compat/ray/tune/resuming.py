@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
+from poptune._keeping.storage import join
 from poptune.compat.ray._arguments import logger
 from poptune.compat.ray.air.config import RunConfig
 from poptune.compat.ray.tune.registry import Trainable
 from poptune.compat.ray.tune.tuner import Tuner
 from poptune.errors import ConfigurationError
-from poptune.storage import join
 
 _BEGINNINGS = ("AUTO", "LOCAL")
 """The latter as in 2022, when it said where the experiment lies."""

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import poptune
+from poptune._training.host import host
+from poptune._training.totals import Totals
 from poptune.compat.ray._checkpoint import Checkpoint
 from poptune.errors import TrainableError
-from poptune.runtime.host import host
-from poptune.runtime.totals import Totals
 
 NO_TRIAL = "default"
 """What Ray calls the trial where there is none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from poptune.arguments import reject_unknown_keywords
+from poptune._base.arguments import reject_unknown_keywords
 from poptune.compat.ray._arguments import refuse
 
 

@@ -10,6 +10,9 @@ from typing import Any
 
 import poptune
 from poptune import get_context, with_parameters
+from poptune._training import current
+from poptune._training.shared import renewed
+from poptune._training.trainable import Prepared
 from poptune.compat.ray._checkpoint import Checkpoint
 from poptune.compat.ray._metrics import as_plain
 from poptune.compat.ray._missing import Unmirrored
@@ -24,9 +27,6 @@ from poptune.compat.ray.tune.standalone import (
     training_result_of,
 )
 from poptune.errors import ConfigurationError
-from poptune.runtime import current
-from poptune.runtime.shared import renewed
-from poptune.runtime.trainable import Prepared
 
 __all__ = ["Trainable", "with_parameters", "with_resources"]
 

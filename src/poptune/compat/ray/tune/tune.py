@@ -9,7 +9,9 @@ from os import PathLike
 from typing import Any
 
 from poptune import Callback
-from poptune.arguments import nearest
+from poptune._base.arguments import nearest
+from poptune._base.types import Mode
+from poptune._core.scheduler import Scheduler
 from poptune.compat.ray._arguments import refuse
 from poptune.compat.ray.air.config import CheckpointConfig, FailureConfig, RunConfig
 from poptune.compat.ray.air.stopping import Stop
@@ -25,9 +27,7 @@ from poptune.compat.ray.tune.syncer import SyncConfig
 from poptune.compat.ray.tune.trainable import with_resources
 from poptune.compat.ray.tune.tune_config import TuneConfig
 from poptune.compat.ray.tune.tuner import Tuner
-from poptune.core.scheduler import Scheduler
 from poptune.loggers.output import LogFiles
-from poptune.types import Mode
 
 _OF_ANOTHER_ERA = {
     "loggers": "pass callbacks=[...] of classes derived from tune.logger.LoggerCallback",

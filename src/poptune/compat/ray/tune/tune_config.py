@@ -9,13 +9,13 @@ from datetime import timedelta
 from typing import Any
 
 import poptune
-from poptune.arguments import reject_unknown_keywords
+from poptune._base.arguments import reject_unknown_keywords
+from poptune._base.types import Mode
+from poptune._core.scheduler import Scheduler
 from poptune.compat.ray.tune.experiment import NameCreator, Trial
 from poptune.compat.ray.tune.schedulers import FIFOScheduler
 from poptune.compat.ray.tune.search import BasicVariantGenerator
-from poptune.core.scheduler import Scheduler
 from poptune.errors import ConfigurationError
-from poptune.types import Mode
 
 
 @reject_unknown_keywords

@@ -8,7 +8,11 @@ from os import PathLike
 from typing import Any
 
 import poptune
-from poptune.arguments import reject_unknown_keywords
+from poptune._base.arguments import reject_unknown_keywords
+from poptune._base.layout import Layout
+from poptune._keeping.mirroring import is_experiment
+from poptune._keeping.storage import experiment_mirror, local_path, open_remote, remote_url
+from poptune._training.trainable import Prepared
 from poptune.compat.ray._arguments import refuse
 from poptune.compat.ray.air.config import RunConfig
 from poptune.compat.ray.tune.registry import Trainable, find_trainable
@@ -17,10 +21,6 @@ from poptune.compat.ray.tune.search.variant_generator import native_space
 from poptune.compat.ray.tune.trainable import with_requested_resources
 from poptune.compat.ray.tune.tune_config import TuneConfig
 from poptune.errors import ConfigurationError
-from poptune.layout import Layout
-from poptune.mirroring import is_experiment
-from poptune.runtime.trainable import Prepared
-from poptune.storage import experiment_mirror, local_path, open_remote, remote_url
 
 
 @reject_unknown_keywords

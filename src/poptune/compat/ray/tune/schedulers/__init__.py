@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from poptune.arguments import nearest
+from poptune._base.arguments import nearest
+from poptune._core.scheduler import Scheduler
 from poptune.compat.ray._missing import refuse_names
 from poptune.compat.ray.tune.schedulers.async_hyperband import ASHAScheduler, AsyncHyperBandScheduler
 from poptune.compat.ray.tune.schedulers.median_stopping_rule import MedianStoppingRule
 from poptune.compat.ray.tune.schedulers.pbt import PopulationBasedTraining, PopulationBasedTrainingReplay
 from poptune.compat.ray.tune.schedulers.trial_scheduler import FIFOScheduler
-from poptune.core.scheduler import Scheduler
 from poptune.errors import ConfigurationError
 
 __all__ = [

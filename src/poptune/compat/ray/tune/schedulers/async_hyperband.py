@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from poptune import schedulers
-from poptune.arguments import reject_unknown_keywords
+from poptune._base.arguments import reject_unknown_keywords
 from poptune.compat.ray.tune.schedulers.hooks import WithoutRaysHooks
 
 __all__ = ["ASHAScheduler", "AsyncHyperBandScheduler"]

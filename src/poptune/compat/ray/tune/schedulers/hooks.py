@@ -5,7 +5,7 @@ from __future__ import annotations
 from poptune.errors import ConfigurationError
 
 _SEEN = "see results and trials from a tune.Callback"
-_DECIDED = "an algorithm of one's own is a poptune.core.scheduler.Scheduler"
+_DECIDED = "an algorithm of one's own is a poptune.extending.Scheduler"
 _COPIED = "pass selector=..., an object that says who copies whom (see poptune.schedulers.Selector)"
 _CHANGED = "pass custom_explore_fn=..., a function of the new config"
 _MACHINE = "poptune starts, saves and restores trials itself"

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from poptune import schedulers
-from poptune.arguments import reject_unknown_keywords
+from poptune._base.arguments import reject_unknown_keywords
+from poptune._base.types import Config
+from poptune._core.policy_log import read_policy
+from poptune._core.schedule import Change, Schedule
 from poptune.compat.ray.tune.schedulers.hooks import WithoutRaysHooks
 from poptune.compat.ray.tune.search.variant_generator import refuse_grids
-from poptune.core.policy_log import read_policy
-from poptune.core.schedule import Change, Schedule
 from poptune.schedulers.metric import changed
-from poptune.types import Config
 
 __all__ = ["PopulationBasedTraining", "PopulationBasedTrainingReplay"]
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from poptune import schedulers
-from poptune.arguments import reject_unknown_keywords
+from poptune._base.arguments import reject_unknown_keywords
+from poptune._base.types import Mode
+from poptune._core.scheduler import Needs
 from poptune.compat.ray.tune.schedulers.hooks import WithoutRaysHooks
-from poptune.core.scheduler import Needs
 from poptune.schedulers.metric import with_metric
-from poptune.types import Mode
 
 __all__ = ["FIFOScheduler"]
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from poptune.arguments import reject_unknown_keywords
+from poptune._base.arguments import reject_unknown_keywords
+from poptune._base.types import Config
 from poptune.compat.ray._arguments import refuse
 from poptune.errors import ConfigurationError
-from poptune.types import Config
 
 
 @reject_unknown_keywords

@@ -6,16 +6,7 @@ from collections.abc import Iterable, Sized
 from typing import Any
 
 import poptune
-from poptune import (
-    grid_search,
-    qrandint,
-    qrandn,
-    quniform,
-    randint,
-    randn,
-    sample_from,
-    uniform,
-)
+from poptune import grid_search, qrandint, qrandn, quniform, randint, randn, sample_from, uniform
 from poptune.compat.ray._arguments import set_aside
 from poptune.search_space import Choice as Categorical
 from poptune.search_space import Domain, Float, Integer

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from matplotlib.figure import Figure
 
-from poptune.checkpoints import Checkpoint
+from poptune._keeping.checkpoints import Checkpoint
 from poptune.datasets.mnist import load_mnist
 from poptune.examples import dcgan
 from poptune.examples.dcgan import Discriminator, Generator, Net, inception_score, weights_init

@@ -1,0 +1,1 @@
+"""What every room may use: small types, names of files, checks, copies, records of settings."""

@@ -1,0 +1,1 @@
+"""What outlives a session: checkpoints, the journal, remote storage and its mirror."""

@@ -1,0 +1,1 @@
+"""Who carries out: the tuner that a user calls, the controller's loop, executors and their workers' desk."""

@@ -1,0 +1,1 @@
+"""Who looks on: the live view, and the verification of what was recorded."""

@@ -1,5 +1,0 @@
-"""The loop that joins core, journal and executor."""
-
-from poptune.controller.controller import Controller, Display, Limits, Listener, Observer, Watcher
-
-__all__ = ["Controller", "Display", "Limits", "Listener", "Observer", "Watcher"]

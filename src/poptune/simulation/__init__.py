@@ -1,7 +1,0 @@
-"""A virtual world for the core: the machine that runs experiments, driven without processes or clocks."""
-
-from poptune.simulation.cluster import Cluster, ClusterSpec
-from poptune.simulation.workers import SimulatedWorkers
-from poptune.simulation.world import World, created
-
-__all__ = ["Cluster", "ClusterSpec", "SimulatedWorkers", "World", "created"]

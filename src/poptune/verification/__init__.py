@@ -1,7 +1,0 @@
-"""Whether an experiment is what its journal says: decisions follow from it, and checkpoints are whole."""
-
-from poptune.verification.checkpoint_files import check_states, kept
-from poptune.verification.replaying import Deciders, replay
-from poptune.verification.verdict import BrokenCheckpoint, Difference, Verification
-
-__all__ = ["BrokenCheckpoint", "Deciders", "Difference", "Verification", "check_states", "kept", "replay"]

@@ -23,6 +23,8 @@ ROOMS = [tune, extending, loggers, schedulers, plots, results, integration_torch
 SEAMS = [
     *(Scheduler, schedulers.Selector, schedulers.Explorer, loggers.Logger, Executor),
     *(extending.Room, extending.Workers, extending.BoundState, extending.PopulationView),
+    *(extending.TrialView, extending.WatchedTrial, extending.WatchedPopulation),
+    *(extending.WatchedExperiment, extending.Executor),
 ]
 """Protocols; what their methods mean is said there, and not again in each class that has them."""
 

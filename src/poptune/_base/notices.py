@@ -8,7 +8,7 @@ from pathlib import Path
 
 from poptune.errors import PoptuneWarning
 
-_OURS = str(Path(__file__).parent)
+_OURS = str(Path(__file__).parents[1])
 
 
 def warn(message: str | PoptuneWarning) -> None:

@@ -77,7 +77,7 @@ class Lookalike:
 
 @pytest.mark.parametrize("scheduler", [Lookalike(), Halving, "pbt", 3])
 def test_what_is_no_scheduler_is_refused_with_what_to_do(scheduler):
-    with pytest.raises(tune.ConfigurationError, match=r"subclass of poptune\.core\.scheduler\.Scheduler"):
+    with pytest.raises(tune.ConfigurationError, match=r"subclass of poptune\.extending\.Scheduler"):
         tune.TuneConfig(scheduler=scheduler)
 
 

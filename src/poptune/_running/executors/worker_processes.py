@@ -41,6 +41,8 @@ class _Worker:
     pid: int | None = None
     killed_for: str = ""
     """Why it was ended by us."""
+    makes_sense: bool = True
+    """Whether what it says counts: after nonsense nothing does, since something was lost with it."""
 
 
 class ProcessWorkers:
@@ -170,12 +172,15 @@ class ProcessWorkers:
             return False
         for stream in worker.connection.outputs:
             self._read_output(worker, stream)
+        if not worker.makes_sense:
+            return True
         try:
             for message in worker.connection.messages(data):
                 if isinstance(message, Idle):
                     self._finish_lines(worker)
                 self._carry_out(self._desk.hear(worker.key, message))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            worker.makes_sense = False
             self._end_worker(worker, f"its worker process said what is no message of a worker ({error})")
             return False
         return True

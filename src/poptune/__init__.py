@@ -35,7 +35,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from poptune._base.lazy import exports
+from poptune._former_paths import keep_former_paths
 from poptune._version import __version__
+
+keep_former_paths()
 
 if TYPE_CHECKING:
     from poptune import loggers, plots, schedulers

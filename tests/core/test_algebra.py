@@ -19,9 +19,10 @@ from skeletons import (
 
 from poptune._base.types import TrialStatus
 from poptune._core.commands import Start
-from poptune._core.events import Left, Planned, PopulationStopped, Reported, Resumed, Spawned
+from poptune._core.events import Left, Planned, PopulationStopped, Reported, Resumed, Spawned, Ticked
 from poptune._core.experiment import Experiment
 from poptune._core.retention import Retention
+from poptune._core.retries import Retries
 from poptune._core.scheduler import Decision, End, Fresh, Keep, Load, Plan, Rest, Run
 from poptune._core.settings import Settings
 from poptune._keeping.journal import MemoryJournal
@@ -212,6 +213,17 @@ def test_a_resting_trial_rests_on_after_a_resume_and_a_death() -> None:
     assert table.workers.training == [A, B]
     table.report(A)
     assert table.trial(A).iteration == 3
+
+
+def test_a_resting_trial_that_dies_waits_for_its_call_and_for_nothing_else() -> None:
+    table = Table(Scripted(answer=rest), retries=Retries(per_trial=3, pause_s=60.0))
+    table.report(A, times=2)
+    table.handle(table.workers.fail(A, time_s=1.0))
+    table.report(B, times=2)
+    assert A in table.workers.training
+    table.handle(Ticked(time_s=1000.0))
+    assert A in table.workers.training
+    assert A in table.experiment.running, "it is not sent back into the line when a pause is over"
 
 
 def test_a_trial_at_rest_blocks_no_barrier() -> None:

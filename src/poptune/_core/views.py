@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
-from poptune._base.course import Course
-from poptune._base.types import Metrics, TrialId, TrialStatus
+from poptune._base.types import Metrics, TrialId
 from poptune._core.events import Created, Ending
-from poptune._core.scheduler import CheckpointRef
+from poptune._core.trial import SeenTrial
 from poptune._core.trial_spec import TrialSpec
 
 
-class WatchedTrial(Protocol):
+class WatchedTrial(SeenTrial, Protocol):
     """One trial, as it stands now."""
 
     @property
@@ -25,50 +24,12 @@ class WatchedTrial(Protocol):
         ...
 
     @property
-    def id(self) -> TrialId: ...
-    @property
-    def index(self) -> int: ...
-    @property
     def config(self) -> Mapping[str, Any]:
         """The hyperparameters; those that move have their values of now."""
         ...
 
     @property
-    def course(self) -> Course | None:
-        """How some of them move over the time attribute, if they do."""
-        ...
-
-    @property
-    def status(self) -> TrialStatus: ...
-    @property
-    def resting(self) -> bool:
-        """Whether it trains no further until a plan names it."""
-        ...
-
-    @property
-    def iteration(self) -> int: ...
-    @property
-    def age(self) -> float:
-        """Value of the time attribute along the lineage of the present state."""
-        ...
-
-    @property
     def time_total_s(self) -> float: ...
-    @property
-    def score(self) -> float | None:
-        """The metric of the present state, larger is better; ``None`` before the first result."""
-        ...
-
-    @property
-    def last_score(self) -> float | None:
-        """The metric of the last result, larger is better: a copy keeps its own until it reports."""
-        ...
-
-    @property
-    def last_scores(self) -> tuple[float | None, ...]:
-        """The same of each metric that is optimised, the first one's first."""
-        ...
-
     @property
     def metrics(self) -> Metrics:
         """The last result, empty before the first."""
@@ -82,21 +43,6 @@ class WatchedTrial(Protocol):
     @property
     def superseded(self) -> Sequence[tuple[int, int]]:
         """The results that restarts made void, as (first, last), counted from 1."""
-        ...
-
-    @property
-    def checkpoint(self) -> CheckpointRef | None:
-        """The newest checkpoint on the lineage of the present state."""
-        ...
-
-    @property
-    def saved(self) -> Sequence[CheckpointRef]:
-        """Its own checkpoints that are kept, oldest first."""
-        ...
-
-    @property
-    def exploits(self) -> int:
-        """How often it has copied another."""
         ...
 
     @property

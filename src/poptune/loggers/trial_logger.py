@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, final
 
+from poptune._base.attempts import attempt
 from poptune._base.course import Curve
 from poptune._base.types import TrialId
 from poptune._core.events import Created, Event, Failed, Left, Planned, Reported, Restarted, Resumed, Spawned
@@ -107,10 +108,7 @@ class TrialLogger(Logger):
         errors: list[Exception] = []
         for event in events:
             for call in self._calls(event, run):
-                try:
-                    call()
-                except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below
-                    errors.append(error)
+                attempt(call, or_else=errors.append)
         if errors:
             raise errors[0] if len(errors) == 1 else ExceptionGroup(type(self).__name__, errors)
 

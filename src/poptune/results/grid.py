@@ -43,7 +43,8 @@ class ResultGrid:
     """
 
     def __init__(self, recording: Recording) -> None:
-        self._recording = recording
+        self.recording = recording
+        """What it is read from, for other views of the same; its form may change."""
         self._results = [Result(trial, recording) for trial in recording.population.trials]
 
     @classmethod
@@ -76,17 +77,17 @@ class ResultGrid:
     @property
     def experiment_path(self) -> str:
         """The experiment's folder, or the URL of a remote one."""
-        return self._recording.remote or str(self._recording.layout.root)
+        return self.recording.remote or str(self.recording.layout.root)
 
     @property
     def metric(self) -> str | None:
         """The metric that the experiment optimises."""
-        return self._recording.created.metric
+        return self.recording.created.metric
 
     @property
     def mode(self) -> Mode | None:
         """Whether the experiment looks for a large or a small value of its metric."""
-        return self._recording.created.mode
+        return self.recording.created.mode
 
     @property
     def errors(self) -> list[TrialError]:
@@ -106,9 +107,9 @@ class ResultGrid:
     @property
     def lineage(self) -> PopulationLineage:
         """What all trials trained, and who copied whom."""
-        history = self._recording.history
-        segments = {trial.id: history.segments(trial) for trial in self._recording.population.trials}
-        return PopulationLineage(segments, tuple(history.exploits), self._recording)
+        history = self.recording.history
+        segments = {trial.id: history.segments(trial) for trial in self.recording.population.trials}
+        return PopulationLineage(segments, tuple(history.exploits), self.recording)
 
     def get_best_result(
         self,
@@ -136,9 +137,9 @@ class ResultGrid:
             ExperimentError: No trial has a score yet, or none is finite.
         """
         check_scope(scope)
-        metric, mode = metric_and_mode(self._recording.created, metric, mode)
+        metric, mode = metric_and_mode(self.recording.created, metric, mode)
         scored = []
-        for trial, result in zip(self._recording.population.trials, self, strict=True):
+        for trial, result in zip(self.recording.population.trials, self, strict=True):
             values = self._values(trial, metric, last=scope == "last")
             if filter_nan_and_inf and scope == "all":
                 values = [value for value in values if math.isfinite(value)]
@@ -161,11 +162,11 @@ class ResultGrid:
             >>> results.pareto_front()  # doctest: +SKIP
             [<Result of trial 0: ...>, <Result of trial 3: ...>]
         """
-        created = self._recording.created
+        created = self.recording.created
         objectives = created.objectives or (Objective(*metric_and_mode(created, None, None)),)
         scored = []
-        for trial, result in zip(self._recording.population.trials, self, strict=True):
-            metrics = self._recording.last_metrics(trial)
+        for trial, result in zip(self.recording.population.trials, self, strict=True):
+            metrics = self.recording.last_metrics(trial)
             values = [(number_at(metrics, each.metric), each.mode) for each in objectives]
             scores = [rank(math.nan if value is None else value, mode) for value, mode in values]
             if all(map(math.isfinite, scores)):
@@ -191,11 +192,11 @@ class ResultGrid:
             raise ConfigurationError(
                 f"filter_mode goes with a filter_metric, got filter_mode={filter_mode!r} alone"
             )
-        trials = self._recording.population.trials
+        trials = self.recording.population.trials
         if filter_metric is None:
-            chosen = [self._recording.last_metrics(trial) for trial in trials]
+            chosen = [self.recording.last_metrics(trial) for trial in trials]
         else:
-            metric, mode = metric_and_mode(self._recording.created, filter_metric, filter_mode)
+            metric, mode = metric_and_mode(self.recording.created, filter_metric, filter_mode)
             chosen = [self._best_metrics(trial, metric, mode) for trial in trials]
             if not any(chosen):
                 raise self._no_score(metric)
@@ -230,7 +231,7 @@ class ResultGrid:
         return frame
 
     def _rows(self) -> Iterator[dict[str, Any]]:
-        trials, lineage = self._recording.population, self.lineage
+        trials, lineage = self.recording.population, self.lineage
         for trial in trials.trials:
             donor: int | None = None
             segments = lineage.segments[trial.id]
@@ -244,25 +245,25 @@ class ResultGrid:
 
     def _values(self, trial: Trial, metric: str, *, last: bool) -> list[float]:
         """Return the values that a trial reported, in order; with ``last`` perhaps the last one alone."""
-        value = number_at(self._recording.last_metrics(trial), metric) if last else None
+        value = number_at(self.recording.last_metrics(trial), metric) if last else None
         if value is not None:
             return [value]
-        values = (number_at(one.metrics, metric) for one in self._recording.valid_results(trial))
+        values = (number_at(one.metrics, metric) for one in self.recording.valid_results(trial))
         return [value for value in values if value is not None]
 
     def _best_metrics(self, trial: Trial, metric: str, mode: Mode) -> Metrics:
         """Return the metrics of a trial's best result; none if no value of it is finite."""
         ranked = [
             (rank(value, mode), result.metrics)
-            for result in self._recording.valid_results(trial)
+            for result in self.recording.valid_results(trial)
             if (value := number_at(result.metrics, metric)) is not None and math.isfinite(value)
         ]
         return max(ranked, key=lambda one: one[0])[1] if ranked else {}
 
     def _no_score(self, metric: str) -> PoptuneError:
         reported: dict[str, None] = {}
-        for trial in self._recording.population.trials:
-            metrics = self._recording.last_metrics(trial)
+        for trial in self.recording.population.trials:
+            metrics = self.recording.last_metrics(trial)
             reported |= dict.fromkeys(key for key in flatten(metrics) if number_at(metrics, key) is not None)
         if not reported:
             return ExperimentError(f"No trial of {self.experiment_path} has reported a result yet")
@@ -274,7 +275,7 @@ class ResultGrid:
         )
 
     def __repr__(self) -> str:
-        return summary(self._recording)
+        return summary(self.recording)
 
 
 def _beats(one: Sequence[float], other: Sequence[float]) -> bool:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from poptune._base.types import Config, TrialId
-from poptune._core.events import Left, Planned, Reported, Restarted
 from poptune._core.population import TrialView
 from poptune._core.scheduler import CheckpointRef, PopulationView
-from poptune._core.trial_spec import TrialSpec
+from poptune.schedulers.part import Part, State
 
 if TYPE_CHECKING:
     import numpy as np
 
-State = TypeVar("State")
 Draw = Callable[[str], "np.random.Generator"]
 """``draw(path)``: the generator for the hyperparameter at a dotted path."""
 
@@ -56,7 +54,7 @@ class Explored:
 
 
 @runtime_checkable
-class Explorer(Protocol[State]):
+class Explorer(Part[State], Protocol[State]):
     """Changes configs. Subclass it; all but :meth:`explore` is for those that have more to say.
 
     Example:
@@ -88,16 +86,6 @@ class Explorer(Protocol[State]):
             ConfigurationError: They do not go together.
         """
         return self
-
-    def init(self, trials: Sequence[TrialSpec]) -> State:
-        """Return the state before anything happened; by default there is none."""
-        return None  # type: ignore[return-value]
-
-    def fold(
-        self, state: State, event: Reported | Planned | Restarted | Left, population: PopulationView
-    ) -> State:
-        """Return the state after one more record; ``state`` may be changed in place."""
-        return state
 
     @abstractmethod
     def explore(self, state: State, population: PopulationView, copy: Copy, draw: Draw) -> Explored:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from poptune._base.types import CheckpointId, Config, TrialId
-from poptune._core.events import Left, Planned, Reported, Restarted
 from poptune._core.scheduler import CheckpointRef, PopulationView, Random, Ready
-from poptune._core.trial_spec import TrialSpec
-
-State = TypeVar("State")
+from poptune.schedulers.part import Part, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +60,7 @@ class Selection:
 
 
 @runtime_checkable
-class Selector(Protocol[State]):
+class Selector(Part[State], Protocol[State]):
     """Chooses who copies whom. Subclass it; all but :meth:`select` is for those that remember something.
 
     Example:
@@ -91,16 +88,6 @@ class Selector(Protocol[State]):
         ...     return trial.last_score is not None and math.isfinite(trial.last_score)
         >>> pbt = PopulationBasedTraining(selector=Tournament(), hyperparam_mutations={"lr": [0.1, 0.01]})
     """
-
-    def init(self, trials: Sequence[TrialSpec]) -> State:
-        """Return the state before anything happened; by default there is none."""
-        return None  # type: ignore[return-value]
-
-    def fold(
-        self, state: State, event: Reported | Planned | Restarted | Left, population: PopulationView
-    ) -> State:
-        """Return the state after one more record; ``state`` may be changed in place."""
-        return state
 
     @abstractmethod
     def select(self, state: State, population: PopulationView, ready: Ready, random: Random) -> Selection:

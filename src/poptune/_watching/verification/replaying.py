@@ -14,11 +14,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, zip_longest
-from typing import Any, Self
+from typing import Any
 
 from msgspec import structs
 
-from poptune._base.types import Mode, TrialId
+from poptune._base.types import TrialId
+from poptune._core.deputy import Deputy
 from poptune._core.events import (
     Event,
     Forgotten,
@@ -26,7 +27,6 @@ from poptune._core.events import (
     Left,
     Outcome,
     Planned,
-    Reported,
     ResidentsLimited,
     Restarted,
     Resumed,
@@ -35,7 +35,7 @@ from poptune._core.events import (
 )
 from poptune._core.experiment import Experiment
 from poptune._core.planning import completed
-from poptune._core.scheduler import Needs, Plan, PopulationView, Random, Ready, Scheduler
+from poptune._core.scheduler import Plan, PopulationView, Random, Ready, Scheduler
 from poptune._core.settings import Settings
 from poptune._core.trial_spec import TrialSpec
 from poptune._watching.verification.plans import differences
@@ -208,33 +208,17 @@ class _NotRecordedError(Exception):
         self.trials = trials
 
 
-class _Witness(Scheduler[Any]):
+class _Witness(Deputy):
     """A scheduler that decides what the journal says was decided, and asks the true one whether it agrees."""
 
     def __init__(self, scheduler: Scheduler[Any], found: Replay) -> None:
-        self._scheduler = scheduler
+        super().__init__(scheduler)
         self._found = found
         self._plans: deque[tuple[int, Planned]] = deque()
 
     def recall(self, plans: Iterable[tuple[int, Planned]]) -> None:
         """Be told the plans of the next step, each with its place in the journal."""
         self._plans = deque(plans)
-
-    @property
-    def needs(self) -> Needs:
-        return self._scheduler.needs
-
-    def for_metric(self, metric: str | None, mode: Mode | None) -> Self:
-        del metric, mode
-        return self
-
-    def init(self, trials: Sequence[TrialSpec]) -> Any:
-        return self._scheduler.init(trials)
-
-    def fold(
-        self, state: Any, event: Reported | Planned | Restarted | Left, population: PopulationView
-    ) -> Any:
-        return self._scheduler.fold(state, event, population)
 
     def decide(self, state: Any, population: PopulationView, ready: Ready, random: Random) -> Plan:
         if not (self._plans and _answers(self._plans[0][1], ready)):
@@ -253,9 +237,6 @@ class _Witness(Scheduler[Any]):
         settled = completed(again.decide(state, population, ready, random), population)
         self._found.differences.extend(differences(number, plan, settled))
         return plan
-
-    def describe(self, state: Any, population: PopulationView) -> str:
-        return self._scheduler.describe(state, population)
 
 
 def _answers(planned: Planned, ready: Ready) -> bool:

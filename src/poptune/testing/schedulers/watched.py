@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
-from poptune._base.types import Mode, TrialId
-from poptune._core.events import Left, Planned, Reported, Restarted
-from poptune._core.scheduler import Needs, Plan, PopulationView, Random, Ready, Scheduler
-from poptune._core.trial_spec import TrialSpec
+from poptune._base.types import TrialId
+from poptune._core.deputy import Deputy
+from poptune._core.scheduler import Plan, PopulationView, Random, Ready, Scheduler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +38,7 @@ class Question:
         return names
 
 
-class Watched(Scheduler[Any]):
+class Watched(Deputy):
     """Decides as another scheduler does, and has somebody look at each question and its answer.
 
     Args:
@@ -57,24 +56,9 @@ class Watched(Scheduler[Any]):
         before: Callable[[Question], None] = lambda _question: None,
         random: Callable[[PopulationView, str, TrialId | None], Any] | None = None,
     ) -> None:
-        self._scheduler, self._random = scheduler, random
+        super().__init__(scheduler)
+        self._random = random
         self._before, self._look = before, look
-
-    @property
-    def needs(self) -> Needs:
-        return self._scheduler.needs
-
-    def for_metric(self, metric: str | None, mode: Mode | None) -> Self:
-        del metric, mode
-        return self
-
-    def init(self, trials: Sequence[TrialSpec]) -> Any:
-        return self._scheduler.init(trials)
-
-    def fold(
-        self, state: Any, event: Reported | Planned | Restarted | Left, population: PopulationView
-    ) -> Any:
-        return self._scheduler.fold(state, event, population)
 
     def decide(self, state: Any, population: PopulationView, ready: Ready, random: Random) -> Plan:
         if (made := self._random) is not None:
@@ -86,6 +70,3 @@ class Watched(Scheduler[Any]):
         plan = question.answer()
         self._look(question, plan)
         return plan
-
-    def describe(self, state: Any, population: PopulationView) -> str:
-        return self._scheduler.describe(state, population)

@@ -117,7 +117,7 @@ class ResultGrid(poptune.ResultGrid):
     @property
     def trials(self) -> list[AnalysedTrial]:
         """The results by the names of trials."""
-        return [AnalysedTrial(trial, self._recording) for trial in self._recording.population.trials]
+        return [AnalysedTrial(trial, self.recording) for trial in self.recording.population.trials]
 
     @classmethod
     def of(cls, grid: poptune.ResultGrid) -> ResultGrid:
@@ -141,7 +141,7 @@ def _recording_of(source: Recording | HasGrid | poptune.ResultGrid) -> Recording
     if isinstance(source, Recording):
         return source
     grid = source if isinstance(source, poptune.ResultGrid) else source.grid
-    return grid._recording  # noqa: SLF001 - a view of the same by other names, and no business of users
+    return grid.recording
 
 
 def metric_analysis(results: Iterable[Metrics]) -> dict[str, dict[str, float]]:

@@ -52,7 +52,8 @@ def curves(results: Result | ResultGrid, metric: str | None = None, *, best_only
     figure, (panel,) = new_figure(height=4.2)
     panel.set_ylabel(metric)
     for index, (trial, line) in enumerate(zip(trials, lines, strict=True)):
-        panel.plot(*_columns(line), label=name(trial.tag), **line_style(index, len(trials)))
+        if line:  # one that was born and retired again may have reported nothing
+            panel.plot(*_columns(line), label=name(trial.tag), **line_style(index, len(trials)))
     if best is not None:
         _emphasise(panel, _line(along, metric), best.lineage)
         add_title(panel, title(results, best))

@@ -84,6 +84,15 @@ def test_of_one_that_was_born_as_a_copy_the_lineage_begins_with_its_parent(tmp_p
     assert born.schedule(1)["lr"] != born.config["lr"]
 
 
+def test_who_has_reported_nothing_is_not_named_in_the_figure_of_curves(tmp_path):
+    results = fit(tmp_path, SpawnEvaluateRetire())
+    silent = [index for index, result in enumerate(results) if not len(result.metrics_dataframe)]
+    assert silent
+    named = [line.get_label() for line in tune.plots.curves(results).axes[0].lines]
+    assert not {f"trial {index}" for index in silent} & set(named)
+    assert "best lineage" in named
+
+
 @dataclass(frozen=True, kw_only=True)
 class Anew(Skeleton):
     """Has each trial begin from nothing, once, with another config."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from poptune._base.types import TrialStatus
-from poptune._core.events import Created, Event, Failed, Planned, PopulationStopped, Resumed
+from poptune._base.types import TrialId, TrialStatus
+from poptune._core.events import Created, Event, Failed, Planned, PopulationStopped, Resumed, Spawned
 from poptune._core.mistakes import alike, kind_of, last_line, place_of, told
-from poptune._core.scheduler import Decision, Load
+from poptune._core.scheduler import Decision, Load, Plan
 from poptune._core.views import WatchedPopulation, WatchedTrial
 from poptune._watching.progress.facts import RunFacts
 from poptune._watching.progress.values import cut, duration, flat, labels
@@ -39,14 +40,16 @@ def news_of(
         facts: What is known of the run.
         known: The causes of failures that were told already, to which those of today are added.
     """
+    born: set[TrialId] = set()
     for event in events:
         match event:
             case Created() | Resumed():
                 yield News("experiment", _beginning(event, population, facts))
+            case Spawned(trials=trials):
+                born.update(trial.id for trial in trials)
             case Planned(plan=plan):
-                for decision in plan.decisions:
-                    if isinstance(decision.source, Load):
-                        yield News("exploit", _exploit(decision, population, facts))
+                yield from _news_of_plan(plan, born, population, facts)
+                born.clear()
             case Failed(trial=trial, error=error, damaged=""):
                 cause = (place_of(error), kind_of(error))
                 if cause not in known or population[trial].status is not TrialStatus.ERROR:
@@ -56,6 +59,16 @@ def news_of(
                 yield News("experiment", f"{facts.name} ends: {reason}")
             case _:
                 pass
+
+
+def _news_of_plan(
+    plan: Plan, born: AbstractSet[TrialId], population: WatchedPopulation, facts: RunFacts
+) -> Iterator[News]:
+    for decision in plan.decisions:
+        if decision.trial in born:
+            yield News("exploit", _birth(decision, population, facts))
+        elif isinstance(decision.source, Load):
+            yield News("exploit", _exploit(decision, population, facts))
 
 
 def last_words(
@@ -103,10 +116,20 @@ def _exploit(decision: Decision, population: WatchedPopulation, facts: RunFacts)
     who, scores = f"{trial.index:>{width}} explores", ""
     if decision.donor is not None:
         who = f"{trial.index:>{width}} ← {population[decision.donor].index:<{width}}"
-        own, donors = (metric_text(decision.seen.get(whose), facts) or "?" for whose in ("own", "donor"))
-        scores = f"{own} → {donors}"
+        own, donors = (metric_text(decision.seen.get(whose), facts) for whose in ("own", "donor"))
+        scores = f"{own or '?'} → {donors or '?'}" if own or donors else ""
     changes = _changes(decision.donor_config or {}, decision.config or {}, facts)
     return "  ".join(part for part in (f"it {iteration:>2}", who, scores, *changes) if part)
+
+
+def _birth(decision: Decision, population: WatchedPopulation, facts: RunFacts) -> str:
+    """``it  5  8 is born of 4  lr 0.42``: where it begins, whose state it begins with, and its values."""
+    source = decision.source
+    iteration = source.checkpoint.iteration if isinstance(source, Load) else 0
+    of = "" if decision.donor is None else f" of {population[decision.donor].index}"
+    born = population[decision.trial]
+    changes = _changes({}, born.spec.config if decision.config is None else decision.config, facts)
+    return "  ".join([f"it {iteration:>2}", f"{born.index} is born{of}", *changes])
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any], facts: RunFacts) -> list[str]:

@@ -54,6 +54,9 @@ def test_only_what_moves_is_another_and_the_config_itself_stays():
         (Curve(points=()), "the times of its points must rise"),
         (Curve(points=((1, 0.1), (1, 0.2))), "the times of its points must rise, got .1, 1."),
         (Curve(points=((0, float("nan")),)), "must be finite"),
+        (Curve(points=((0, 1.0), (1, float("inf")))), "must be finite"),
+        (Curve(points=((0, -1e308), (1, 1e308)), whole=True), "must be finite"),
+        (Curve(points=((0, 1.0),), q=0.0), "q must be a number above 0"),
         (Curve(points=((0, 0.0), (1, 1.0)), scale="log"), "must be positive"),
         (Curve(points=((0, 0.9), (1, 1.0)), scale="discount"), "must be below 1"),
     ],
@@ -282,6 +285,15 @@ def test_a_policy_file_follows(tmp_path):
         tune.ConfigurationError, match="do with 'time_total_s': replay the schedule of the result"
     ):
         read_policy(json.dumps(line))
+    line[6]["time_attr"] = "training_iteration"
+    for course, message in [
+        ({"nowhere": {"points": [[0, 1.0], [9, 2.0]]}}, "must have a number at 'nowhere'"),
+        ({"depth": {"points": [[0, 1.0], [1e300, 2.0]]}}, "must end within 200000 iterations"),
+        ({"depth": {"points": []}}, "the times of its points must rise"),
+    ]:
+        line[6]["course"] = course
+        with pytest.raises(tune.ConfigurationError, match=message):
+            read_policy(json.dumps(line))
     line[6]["course"] = {"lr": {"points": 3}}
     with pytest.raises(tune.ConfigurationError, match="must end with how its configs move"):
         read_policy(json.dumps(line))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from poptune._base.course import Curve
 from poptune._base.types import TrialStatus
 from poptune._core.events import Forgotten, Left, Planned, Reported
 from poptune._core.population import Population
@@ -121,3 +122,18 @@ def test_what_is_pinned_must_be_kept_and_what_is_unpinned_must_be_pinned(populat
     assert "was not pinned" in problem(Plan(decisions=(), unpin=(name,)), population)
     population.apply(Planned(plan=Plan(decisions=(), pin=(name,))))
     assert problem(Plan(decisions=(), unpin=(name,)), population) == ""
+
+
+def test_a_course_must_fit_the_config_that_comes_with_the_state_not_the_one_of_before() -> None:
+    population = Population()
+    for event in [created([{}, {"lr": 1.0}]), reported(A, 1, checkpoint=1)]:
+        population.apply(event)
+    course = {"lr": Curve(points=((0, 1.0), (9, 0.5)))}
+    ready = Ready(cause="milestone", trials=(B,))
+    load = Load(newest(population))
+    found = problem(plan(decision(source=load, course=course)), population, ready)
+    assert "the config must have a number at 'lr'" in found
+    assert problem(plan(decision(course=course)), population, ready) == ""
+    weights = replace(load, parts="weights")
+    assert problem(plan(decision(source=weights, course=course)), population, ready) == ""
+    assert "number at 'lr'" in problem(plan(decision(course=course, config={})), population, ready)

@@ -81,6 +81,27 @@ def test_a_line_of_a_policy_with_any_part_is_read_or_an_error(place, value):
         schedule.to_json()
 
 
+@BRIEF
+@given(
+    course=st.dictionaries(
+        st.sampled_from(["lr", "x", "lr.y"]),
+        st.fixed_dictionaries(
+            {"points": st.lists(st.tuples(JSON | st.floats(), JSON | st.floats()), max_size=3)},
+            optional={"scale": st.sampled_from(["log", "discount", "linear", 3]), "q": JSON, "whole": JSON},
+        ),
+        max_size=2,
+    )
+    | JSON,
+    time_attr=st.sampled_from(["training_iteration", "time_total_s", 3]),
+)
+def test_a_line_of_a_policy_with_any_course_is_read_or_an_error(course, time_attr):
+    moving = {"course": course, "donor_course": course, "time_attr": time_attr}
+    with suppress(PoptuneError):
+        schedule = read_policy(json.dumps([*json.loads(GOOD_LINE), moving]))
+        schedule(1)
+        schedule.to_json()
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"[" * 200_000, b"\x00" * 10], ids=["bytes", "deep", "nul"])
 def test_a_policy_file_of_anything_is_refused(tmp_path, content):
     path = tmp_path / "pbt_policy_1.txt"

@@ -97,8 +97,10 @@ class Curve(Struct, frozen=True, kw_only=True):
         if not times or any(later <= earlier for earlier, later in pairwise(times)):
             return f"the times of its points must rise, got {times}"
         numbers = [number for point in self.points for number in point]
-        if not all(math.isfinite(number) for number in numbers):
+        if not math.isfinite(max(numbers) - min(numbers)) or any(map(math.isnan, numbers)):
             return f"its points must be finite, got {list(self.points)}"
+        if self.q is not None and not 0 < self.q < math.inf:
+            return f"q must be a number above 0, got {self.q!r}"
         values = [value for _, value in self.points]
         if self.scale == "log" and min(values) <= 0:
             return f"on a log scale its values must be positive, got {values}"

@@ -44,7 +44,7 @@ class Proceed(Struct, frozen=True, kw_only=True):
 
 
 class Release(Struct, frozen=True, kw_only=True):
-    """Unwind a trial's training code and free its worker."""
+    """Have a trial's training code left, and its worker freed."""
 
     trial: TrialId
 

@@ -8,19 +8,22 @@ that is no JSON stands there as ``{"$object": "<function relu at 0x7f10>"}``.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from poptune._base.course import Course, Curve, present
+from poptune._base.course import Course, Curve, present, problems
 from poptune._base.equality import same
 from poptune._base.types import Config
 from poptune._core.schedule import Schedule
 from poptune._core.unopened import UnopenedObject
 from poptune.errors import ConfigurationError
 
+_MOST_ITERATIONS = 200_000
+"""Of each that a config moves in there is one in memory."""
 _SHOWN = 200
 """How much of a line an error shows."""
 
@@ -75,8 +78,14 @@ def read_policy(text: str, *, name: str = "the policy") -> Schedule:
 
 def _moves(begin: int, config: Config, course: Course, end: int | None) -> dict[int, Config]:
     """The config from one iteration on, and what it moves to up to another, or to the end of its course."""
-    last = max((int(curve.points[-1][0]) for curve in course.values()), default=begin)
+    last = max((math.ceil(curve.points[-1][0]) for curve in course.values()), default=begin)
     stop = last + 1 if end is None else min(end, last + 1)
+    if stop - begin > _MOST_ITERATIONS:
+        raise ConfigurationError(
+            f"The courses of a policy file must end within {_MOST_ITERATIONS} iterations, got one from "
+            f"{begin} to {last}: replay the schedule of the result, "
+            "PopulationBasedTrainingReplay(result.schedule)"
+        )
     configs = {at: present(config, course, at) for at in range(begin, max(stop, begin + 1))}
     return {at: now for at, now in configs.items() if at == begin or not same(now, configs[at - 1])}
 
@@ -95,7 +104,7 @@ def _row(line: str, where: str) -> _Row:
         raise ConfigurationError(f"{where} must be a JSON list, got {line[:_SHOWN]!r} ({error})") from error
     match parts:
         case [str(target), str(donor), int() | float(), int(at), dict(old), dict(new), *rest] if at >= 0:
-            before, after = _courses(rest, where)
+            before, after = _courses(rest, old, new, where)
             return _Row(target, donor, at, old, new, before, after)
     raise ConfigurationError(
         f"{where} must be [target, donor, target iteration, donor iteration, donor's config, new config], "
@@ -103,7 +112,7 @@ def _row(line: str, where: str) -> _Row:
     )
 
 
-def _courses(rest: list[Any], where: str) -> tuple[Course, Course]:
+def _courses(rest: list[Any], old: Config, new: Config, where: str) -> tuple[Course, Course]:
     """Return how the donor's config and the new one move, from what a line has beyond them."""
     if not rest:
         return {}, {}
@@ -112,10 +121,7 @@ def _courses(rest: list[Any], where: str) -> tuple[Course, Course]:
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{where} must end with how its configs move ({error})") from error
     courses = moving.donor_course or {}, moving.course or {}
-    problem = next(
-        (found for course in courses for curve in course.values() if (found := curve.problem())), ""
-    )
-    if problem:
+    for problem in (*problems(courses[0], old), *problems(courses[1], new)):
         raise ConfigurationError(f"{where} must hold courses that can be followed: {problem}")
     if moving.time_attr != "training_iteration":
         raise ConfigurationError(

@@ -94,12 +94,22 @@ def _problems_of_decision(
             "which is not among those that are kept: name one that a trial's view shows"
         )
     if decision.course is not None:
-        config = decision.config or born.get(trial) or population[trial].config
+        config = _config_after(decision, population, born)
         yield from (f"trial {trial!r}: {found}" for found in course_problems(decision.course, config))
     if isinstance(decision.next, Run):
         yield from _problems_of_run(decision.next, trial, _age(decision, population))
     elif trial in born:
         yield f"trial {trial!r} is born, so it must run first"
+
+
+def _config_after(decision: Decision, population: Population, born: Mapping[TrialId, Config]) -> Config:
+    """What a trial has for a config from now on, before anything of it moves."""
+    source = decision.source
+    if decision.config is not None:
+        return decision.config
+    if isinstance(source, Load) and source.parts != "weights" and _is_kept(source.checkpoint, population):
+        return population.config_of(source.checkpoint)
+    return born[decision.trial] if decision.trial in born else population[decision.trial].config
 
 
 def _age(decision: Decision, population: Population) -> float:

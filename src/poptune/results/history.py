@@ -9,6 +9,7 @@ void is no special case: it is a twig on which nobody's way lies.
 from __future__ import annotations
 
 import bisect
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -167,7 +168,7 @@ class History:
         """Begin a stretch with what the config is from this result on, where that moves."""
         assert population.created is not None
         age = number_at(reported.metrics, population.created.time_attr)
-        config = present(trial.config, course, trial.age if age is None else age)
+        config = present(trial.config, course, trial.age if age is None or not math.isfinite(age) else age)
         if not same(config, trial.config):
             stretch, report = self._present(trial), trial.reports + 1
             following = self._begin(trial, config, after=reported.iteration, parent=stretch, report=report)
